@@ -1,0 +1,115 @@
+# Everything a developer does here. `make` alone prints this list; each target sets up what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# The environment is made anew when the lock changes, and the project installed again when its metadata does.
+DEPENDENCIES := $(VENV)/dependencies-$(shell sha256sum requirements-dev.txt | cut -c1-16)
+INSTALLED := $(VENV)/project-$(shell sha256sum pyproject.toml | cut -c1-16)
+CRDS := crds charts/gpu-instance-operator/crds
+GENERATED := $(CRDS) docs/states.md docs/reasons.md
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install the locked dependencies and the project into .venv
+	@flock .venv.lock $(MAKE) --silent $(INSTALLED)  # two targets in two terminals must not install at once
+
+$(DEPENDENCIES):
+	@echo "setup: making $(VENV) with $$(python3 --version)"
+	@rm -rf $(VENV)
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
+	@python3 -m venv $(VENV) || { echo "error: on Debian, install the package python3-venv" >&2; exit 1; }
+	@total=$$(grep -c '^[A-Za-z]' requirements-dev.txt); \
+	  echo "setup: installing $$total locked packages"; \
+	  $(PYTHON) -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes \
+	    -r requirements-dev.txt > $(VENV)/pip.log 2>&1 & pip=$$!; \
+	  while kill -0 $$pip 2>/dev/null; do \
+	    sleep 3; \
+	    if grep -q '^Installing' $(VENV)/pip.log; then echo "setup: unpacking"; \
+	    else echo "setup: $$(grep -c '^Collecting' $(VENV)/pip.log) of $$total packages fetched"; fi; \
+	  done; \
+	  wait $$pip || { tail -20 $(VENV)/pip.log >&2; exit 1; }
+	@touch $@
+
+$(INSTALLED): $(DEPENDENCIES)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: the project is installed in $(VENV)"
+
+.PHONY: controlplane
+controlplane: setup ## build kube-apiserver, kube-controller-manager and etcd, once, into the user's cache
+	@if [ "$${USE_EXISTING_CLUSTER:-}" != true ]; then $(PYTHON) -m tests.controlplane.build; fi
+
+.PHONY: demo
+demo: controlplane ## run the main job on a real API server, step by step
+	@$(PYTHON) -m tests.rig.demo
+
+.PHONY: up
+up: controlplane ## leave API server, simulated provider and operator running; print the kubeconfig
+	@$(PYTHON) -m tests.rig.background up
+
+.PHONY: down
+down: setup ## stop what `make up` started
+	@$(PYTHON) -m tests.rig.background down
+
+.PHONY: test
+test: test-unit test-cluster ## run all tests
+
+.PHONY: test-unit
+test-unit: setup ## run the tests that need no API server
+	@$(PYTHON) -m pytest -m "not cluster" --numprocesses 2
+
+.PHONY: test-cluster
+test-cluster: controlplane ## run the tests on a real API server
+	@$(PYTHON) -m pytest -m cluster
+
+.PHONY: lint
+lint: setup ## check style
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+
+.PHONY: format
+format: setup ## repair style where that is safe
+	@$(PYTHON) -m ruff check --fix
+	@$(PYTHON) -m ruff format
+
+.PHONY: types
+types: setup ## check types
+	@$(PYTHON) -m mypy
+
+.PHONY: imports
+imports: setup ## check who imports whom
+	@$(VENV)/bin/lint-imports --no-cache
+
+.PHONY: generate
+generate: setup ## write what follows from the code: the CRDs, the chart's copy of them, two pages of docs
+	@$(PYTHON) -m gpuinstance.api.crd $(CRDS)
+	@$(PYTHON) docs/generate.py
+
+.PHONY: check-generated
+check-generated: generate ## fail if what is generated differs from what is committed
+	@git diff --exit-code -- $(GENERATED)
+
+.PHONY: ci
+ci: lint types imports check-generated test ## everything that must hold before a change is taken
+
+LOCK := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml
+
+.PHONY: lock
+lock: setup ## pin the newest dependencies that pyproject.toml allows
+	@$(LOCK) --upgrade --output-file requirements.txt
+	@$(LOCK) --upgrade --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove what these targets made here; the built control plane stays in the user's cache
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.rig.background down; fi
+	@rm -rf $(VENV) .run build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache operator/*.egg-info
