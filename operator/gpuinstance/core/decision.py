@@ -1,0 +1,106 @@
+"""What a rule answers: facts that it needs, or a status to save and at most one thing to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.core.model import Order, Port, Software
+
+
+class Need(Enum):
+    """A fact to gather before the rules are asked again, in the same pass."""
+
+    PLAN = auto()
+    """What would be bought now, at which price."""
+    SOFTWARE = auto()
+    """What would run in the machine: template, environment and references resolved."""
+    ADDRESSES = auto()
+    """Where the machine's ports are published."""
+    CONFIRMATION = auto()
+    """The provider's own word on whether the recorded machine is gone."""
+    HEALTH = auto()
+    """A round of health checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Buy a machine."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Bring a stopped machine up."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Bring a running machine down; it is kept."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Restart a running machine."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a machine for good."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetPorts:
+    """Replace the ports that a machine publishes."""
+
+    machine_id: str
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrowDisk:
+    """Grow a machine's root disk; sizes are GB."""
+
+    machine_id: str
+    from_gb: int
+    to_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSoftware:
+    """Reset a machine to other software; its data is kept."""
+
+    machine_id: str
+    software: Software
+
+
+Action = Create | Start | Stop | Restart | Delete | SetPorts | GrowDisk | ChangeSoftware
+"""One change at the provider; a pass performs at most one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer of the rules to one snapshot."""
+
+    status: GPUInstanceStatus
+    """To be saved, if it differs, before anything is done."""
+    action: Action | None = None
+    need: Need | None = None
+    """If set, nothing else counts: gather this fact and ask again."""
+    release: bool = False
+    """True when the object may go: its machine is shown as gone, or was never bought."""
+    requeue_after: timedelta | None = None
+    """When to look again; None leaves it to the steady poll."""
+    rule: str = ""
+    """The rule that answered."""

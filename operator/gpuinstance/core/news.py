@@ -1,0 +1,78 @@
+"""What is worth telling: derived from the status before and after, once it has been saved.
+
+Status tells progress; an Event tells an outcome. There is one for each operation that ends and one
+for each trouble that begins, so that an undisturbed creation costs a single Event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import Condition, GPUInstanceStatus
+from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One transition. `reason` is of the closed list."""
+
+    reason: Reason
+    message: str
+    warning: bool
+
+
+_QUIET = frozenset(
+    {
+        Reason.PENDING,
+        Reason.CREATING,
+        Reason.STARTING,
+        Reason.STOPPING,
+        Reason.RESTARTING,
+        Reason.RECREATING,
+        Reason.APPLYING_CHANGE,
+        Reason.HEALTH_CHECKING,
+        Reason.TERMINATING,
+        Reason.CONFIRMING_CREATE,
+    }
+)
+"""Progress, shown by the status alone."""
+
+
+def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    """Return the transition between two saved statuses, if it is worth an Event."""
+    before, after = old.condition(ConditionType.READY), new.condition(ConditionType.READY)
+    if after is None or _same(before, after):
+        return _drift(old, new)
+    if after.status is ConditionStatus.TRUE:
+        return News(Reason.READY, _ready_story(new, after), warning=False)
+    reason = Reason(after.reason)
+    if reason in _QUIET:
+        return None
+    settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in (Reason.STOPPED, Reason.SUSPENDED)
+    return News(reason, after.message, warning=not settled_well)
+
+
+def _same(before: Condition | None, after: Condition) -> bool:
+    return before is not None and before.status is after.status and before.reason == after.reason
+
+
+def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    before, after = old.condition(ConditionType.SYNCED), new.condition(ConditionType.SYNCED)
+    if after is None or after.reason != Reason.DRIFT_DETECTED or (before is not None and before.reason == after.reason):
+        return None
+    return News(Reason.DRIFT_DETECTED, after.message, warning=True)
+
+
+def _ready_story(status: GPUInstanceStatus, ready: Condition) -> str:
+    """Return the whole story of what ended well, e.g. a purchase with its price and duration."""
+    operation, machine = status.last_operation, status.instance
+    ended_now = operation is not None and operation.phases.completed_at == ready.last_transition_time
+    if operation is None or machine is None or not ended_now:
+        return ready.message
+    took = int((ready.last_transition_time - operation.started_at).total_seconds())
+    if operation.type is not OperationType.CREATE:
+        return f"{operation.type} of machine {machine.id} completed after {took} s: {ready.message}"
+    price = f" at {machine.hourly_price} USD/h" if machine.hourly_price else ""
+    place = f" in {machine.region}" if machine.region else ""
+    return f"bought machine {machine.id}: {machine.product_name}{place}{price}, ready after {took} s"

@@ -1,0 +1,154 @@
+"""The one operation in flight: how it begins, moves on, fails and ends.
+
+An operation is the saved intent. While it is `initiated`, the call may or may not have reached the
+provider; it becomes `monitoring` when the provider has answered or the machine shows the effect.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.spec import GPUInstanceSpec
+from gpuinstance.api.status import Operation, OperationError, OperationTimes
+from gpuinstance.api.words import ErrorCategory, OperationPhase, OperationType
+from gpuinstance.core.model import Machine
+from gpuinstance.core.snapshot import Snapshot
+
+USUAL_DURATION = {
+    OperationType.CREATE: timedelta(minutes=4),
+    OperationType.RECREATE: timedelta(minutes=5),
+    OperationType.START: timedelta(minutes=3),
+    OperationType.RESTART: timedelta(minutes=3),
+    OperationType.CHANGE: timedelta(minutes=3),
+}
+"""What such an operation usually takes at Novita until Ready, image pull included."""
+
+_FIRST_RETRY = timedelta(seconds=15)
+_SLOWEST_RETRY = timedelta(minutes=10)
+
+
+def begin(snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: str | None = None) -> Operation:
+    """Return a new intent. Refusals of the same kind of operation before it are counted on."""
+    before = snapshot.operation
+    same = before is not None and before.type is kind and before.generation == snapshot.generation
+    again = (
+        same and before is not None and before.phase is not OperationPhase.FAILED and kind is not OperationType.CREATE
+    )
+    sent_before = before.attempt if same and before is not None and kind not in _NUMBERED_BY_NAME else 0
+    number = attempt if kind in _NUMBERED_BY_NAME else sent_before + 1
+    return Operation(
+        id=f"{kind.lower()}-{int(snapshot.now.timestamp())}-{number}",
+        type=kind,
+        attempt=number,
+        phase=OperationPhase.INITIATED,
+        generation=snapshot.generation,
+        token=token,
+        started_at=snapshot.now,
+        # A call that is sent again because it had no effect gets no time of its own.
+        deadline=before.deadline if again and before is not None else snapshot.now + _time_allowed(snapshot.spec, kind),
+        machine_started_at=snapshot.machine.started_at if snapshot.machine else None,
+        phases=OperationTimes(initiated_at=snapshot.now),
+        failures=before.failures if same and before is not None else 0,
+    )
+
+
+_NUMBERED_BY_NAME = (OperationType.CREATE, OperationType.RECREATE)
+
+
+def _time_allowed(spec: GPUInstanceSpec, kind: OperationType) -> timedelta:
+    limits = spec.timeouts
+    if kind is OperationType.CREATE:
+        return limits.create
+    if kind is OperationType.RECREATE:
+        return limits.delete + limits.create
+    if kind is OperationType.STOP:
+        return limits.stop
+    if kind is OperationType.DELETE:
+        return limits.delete
+    return limits.start
+
+
+def estimated_end(snapshot: Snapshot, operation: Operation) -> dict[str, Any]:
+    """Return the `estimated_ready_at` of an operation that ends in Ready."""
+    usual = USUAL_DURATION.get(operation.type)
+    return {"estimated_ready_at": snapshot.now + usual} if usual else {"estimated_ready_at": None}
+
+
+def reach(operation: Operation, phase: OperationPhase, snapshot: Snapshot) -> Operation:
+    """Return the operation in that phase, with the moment noted; unchanged if it is there already."""
+    if operation.phase is phase:
+        return operation
+    moment = {f"{_MOMENT[phase]}_at": snapshot.now}
+    return operation.model_copy(update={"phase": phase, "phases": operation.phases.model_copy(update=moment)})
+
+
+_MOMENT = {
+    OperationPhase.INITIATED: "initiated",
+    OperationPhase.MONITORING: "monitoring",
+    OperationPhase.HEALTH_CHECKING: "health_checking",
+    OperationPhase.COMPLETED: "completed",
+    OperationPhase.FAILED: "failed",
+}
+
+
+def refuse(
+    operation: Operation,
+    snapshot: Snapshot,
+    *,
+    reason: Reason,
+    message: str,
+    needs_person: bool,
+    retry_after: timedelta | None = None,
+) -> Operation:
+    """Return the operation as definitely refused: nothing happened, and when it is tried again."""
+    failures = operation.failures + 1
+    doubled = _FIRST_RETRY * 2 ** min(failures - 1, 10)
+    pause = _SLOWEST_RETRY if needs_person else min(doubled, _SLOWEST_RETRY)
+    error = OperationError(
+        code=reason,
+        category=ErrorCategory.NEEDS_PERSON if needs_person else ErrorCategory.RETRYABLE,
+        retryable=not needs_person,
+        message=message,
+    )
+    failed = reach(operation, OperationPhase.FAILED, snapshot)
+    return failed.model_copy(
+        update={"failures": failures, "retry_at": snapshot.now + max(pause, retry_after or timedelta()), "error": error}
+    )
+
+
+def leave_unknown(operation: Operation, *, message: str) -> Operation:
+    """Return the operation with the note that its call got no answer; it stays `initiated`."""
+    error = OperationError(
+        code=Reason.UNKNOWN_OUTCOME, category=ErrorCategory.UNKNOWN_OUTCOME, retryable=False, message=message
+    )
+    return operation.model_copy(update={"error": error})
+
+
+def time_out(operation: Operation, snapshot: Snapshot, *, reason: Reason, message: str) -> Operation:
+    """Return the operation as failed at its deadline; it may be tried again after a long pause."""
+    error = OperationError(code=reason, category=ErrorCategory.NEEDS_PERSON, retryable=False, message=message)
+    failed = reach(operation, OperationPhase.FAILED, snapshot)
+    return failed.model_copy(update={"error": error, "retry_at": snapshot.now + _SLOWEST_RETRY})
+
+
+def has_restarted(operation: Operation, machine: Machine) -> bool:
+    """True if the machine came up anew since the operation began.
+
+    The provider's times are compared with each other only: its clock is not ours.
+    """
+    before, now = operation.machine_started_at, machine.started_at
+    # A status keeps whole seconds.
+    return now is not None and (before is None or now.replace(microsecond=0) > before)
+
+
+def end(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the status fields that end the operation in flight well; nothing if there is none."""
+    operation = snapshot.operation
+    if operation is None:
+        return {}
+    completed = reach(operation, OperationPhase.COMPLETED, snapshot).model_copy(
+        update={"error": None, "retry_at": None}
+    )
+    return {"operation": None, "last_operation": completed}

@@ -1,0 +1,126 @@
+"""Which product to buy, and whether its price is allowed. Prices are US dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.spec import GPUInstanceSpec
+from gpuinstance.api.words import BillingMode
+from gpuinstance.core.model import Order, Product, Region
+from gpuinstance.core.snapshot import Refusal
+
+HOURS_PER_MONTH = 730
+"""A year's hours by twelve: how a monthly price is compared with an hourly cap."""
+
+
+def money(amount: Decimal | None) -> str:
+    """Return e.g. `0.35 USD`; `unknown price` for None."""
+    return "unknown price" if amount is None else f"{format(amount.normalize(), 'f')} USD"
+
+
+def hourly_price(product: Product, mode: BillingMode, months: int | None, gpu_count: int) -> Decimal | None:
+    """Return the price per hour of a whole machine, or None where the product does not offer the mode."""
+    if mode not in product.modes:
+        return None
+    if mode is BillingMode.SPOT:
+        unit = product.spot_price
+    elif mode is BillingMode.MONTHLY:
+        term = months or 1
+        total = next((price for length, price in product.monthly_prices if length == term), None)
+        if total is None:
+            single = next((price for length, price in product.monthly_prices if length == 1), None)
+            total = single * term if single is not None else None
+        unit = total / (HOURS_PER_MONTH * term) if total is not None else None
+    else:
+        unit = product.hourly_price
+    if unit is None or unit <= 0:
+        return None
+    return (unit * gpu_count).quantize(Decimal("0.00001"))
+
+
+def refuse_price(spec: GPUInstanceSpec, order: Order) -> Refusal | None:
+    """Return why the order is too expensive; None if it is not. An unknown price is above any cap."""
+    cap = spec.billing.max_hourly_price
+    if cap is None or (order.hourly_price is not None and order.hourly_price <= cap):
+        return None
+    message = (
+        f"{order.gpu_count} x {order.product_name} costs {money(order.hourly_price)}/h, above "
+        f"spec.billing.maxHourlyPrice of {money(cap)}: nothing was bought; raise the limit or choose another product"
+    )
+    return Refusal(Reason.PRICE_ABOVE_LIMIT, message, needs_person=True)
+
+
+def choose_product(
+    spec: GPUInstanceSpec, products: Sequence[Product], regions: Sequence[Region]
+) -> tuple[Product, Region | None] | Refusal:
+    """Return the optimal product and its region; None as region leaves the place to the provider.
+
+    Optimal: available, offers the billing mode, in the most preferred region that has any, then
+    cheapest; ties go to more memory per GPU, more CPU, the lower id.
+    """
+    wanted = _matching(spec, products)
+    if not wanted:
+        what = f"named {spec.product.name!r}" if spec.product.name else f"with id {spec.product.id!r}"
+        # The provider lists only what is sold in the wanted way, so "has no such product" would be too much.
+        message = f"{spec.provider} offers no product {what} with billing mode {spec.billing.mode}"
+        return Refusal(Reason.PRODUCT_NOT_FOUND, message, needs_person=True)
+    places: list[Region | None] = [None]
+    if spec.regions:
+        known = [_find_region(name, regions) for name in spec.regions]
+        places = [region for region in known if region is not None]
+        if not places:
+            names = ", ".join(region.id for region in regions)
+            message = f"none of spec.regions is a region of {spec.provider}; it has: {names}"
+            return Refusal(Reason.REGION_NOT_FOUND, message, needs_person=True)
+    mode, months, gpus = spec.billing.mode, spec.billing.months, spec.gpu_count
+    for place in places:
+        offers = [
+            (price, -p.memory_per_gpu_gb, -p.cpu_per_gpu, p.id, p)
+            for p in wanted
+            if p.available and _sold_in(p, place) and (price := hourly_price(p, mode, months, gpus)) is not None
+        ]
+        if offers:
+            return min(offers, key=lambda offer: offer[:4])[4], place
+    return _nothing_on_sale(spec, wanted)
+
+
+def _matching(spec: GPUInstanceSpec, products: Sequence[Product]) -> list[Product]:
+    """The provider's search is fuzzy: match exactly here, ignoring only case and outer spaces."""
+    if spec.product.id is not None:
+        return [p for p in products if p.id == spec.product.id]
+    name = (spec.product.name or "").strip().lower()
+    return [p for p in products if p.name.strip().lower() == name]
+
+
+def _nothing_on_sale(spec: GPUInstanceSpec, wanted: Sequence[Product]) -> Refusal:
+    mode = spec.billing.mode
+    if not any(mode in p.modes for p in wanted):
+        modes = ", ".join(sorted({m.value for p in wanted for m in p.modes}))
+        message = f"{wanted[0].name} is not sold with billing mode {mode}; it offers: {modes or 'none'}"
+        return Refusal(Reason.NO_PRODUCT_AVAILABLE, message, needs_person=True)
+    where = f" in {', '.join(spec.regions)}" if spec.regions else ""
+    message = f"{wanted[0].name} ({mode}) is not available now{where}: looking again every minute"
+    return Refusal(Reason.NO_PRODUCT_AVAILABLE, message, needs_person=False)
+
+
+def _sold_in(product: Product, place: Region | None) -> bool:
+    if place is None or not product.regions:
+        return True
+    return any(_same_region(text, place) for text in product.regions)
+
+
+def _find_region(text: str, regions: Sequence[Region]) -> Region | None:
+    return next((region for region in regions if _same_region(text, region)), None)
+
+
+def _same_region(text: str, region: Region) -> bool:
+    """True if a person or a product list means this region.
+
+    Accepted: the id (`us-ca-6`), the full name (`US-CA-06 (California)`) and its code (`US-CA-06`):
+    the provider's own lists have changed between the last two.
+    """
+    meant = text.strip().lower()
+    name = region.name.strip().lower()
+    return meant in (region.id.lower(), name, name.split(" ")[0]) or meant.split(" ")[0] == name.split(" ")[0]

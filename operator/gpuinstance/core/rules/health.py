@@ -1,0 +1,238 @@
+"""Rules about serving: running is not enough, the application has to answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from gpuinstance.api.base import format_duration
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.spec import GPUInstanceSpec
+from gpuinstance.api.status import Endpoint, EndpointHealth, HealthStatus, InstanceStatus
+from gpuinstance.api.words import (
+    ConditionStatus,
+    DriftPolicy,
+    OperationPhase,
+    Outcome,
+    OverallHealth,
+    Phase,
+    PortProtocol,
+    PowerState,
+    Requirement,
+)
+from gpuinstance.core import operations
+from gpuinstance.core.conditions import Verdict, describe_health, write
+from gpuinstance.core.decision import Decision, Need
+from gpuinstance.core.desired import parse_ports
+from gpuinstance.core.model import Check, Machine, MachineState, Port
+from gpuinstance.core.rules.answers import need, stuck, wait
+from gpuinstance.core.rules.change import drift
+from gpuinstance.core.snapshot import HealthReport, Snapshot
+
+
+_WAITING = "the machine runs; waiting for its application to answer"
+_WARM_UP = timedelta(seconds=30)
+"""What is wrong with an application that has just been started is told only after this: most come up
+through refused connections and a proxy's error pages within seconds."""
+
+
+def _is_up(s: Snapshot) -> bool:
+    return s.machine is not None and s.machine.state is MachineState.RUNNING and s.wants_running
+
+
+def learn_addresses(s: Snapshot) -> Decision | None:
+    """A running machine's ports are published somewhere: find out where, once."""
+    machine, recorded = s.machine, s.status.instance
+    if machine is None or recorded is None or not _is_up(s) or not s.status.applied.ports:
+        return None
+    if s.status.endpoints is not None:
+        return _forget_addresses(s) if _came_up_anew(recorded, machine) else None
+    if s.addresses is None:
+        return need(s, Need.ADDRESSES)
+    endpoints = [_endpoint(port) for port in s.addresses if port.address]
+    missing = {port.number for port in parse_ports(s.status.applied.ports)} - {e.port for e in endpoints}
+    began = _began(s)
+    if missing:
+        message = "the machine runs; the provider has not published its ports yet"
+        return _give_up(s, message, began) or wait(s, Phase.RUNNING, Reason.STARTING, message, **began)
+    return wait(
+        s,
+        Phase.HEALTH_CHECKING,
+        Reason.HEALTH_CHECKING,
+        _WAITING,
+        after=timedelta(),
+        endpoints=endpoints,
+        instance=recorded.model_copy(update={"started_at": _to_the_second(machine.started_at)}),
+        **began,
+    )
+
+
+def _came_up_anew(recorded: InstanceStatus, machine: Machine) -> bool:
+    """True if the machine was started again, seen or unseen, since its addresses were learned."""
+    before, now = recorded.started_at, _to_the_second(machine.started_at)
+    return before is not None and now is not None and now > before
+
+
+def _to_the_second(moment: datetime | None) -> datetime | None:
+    return moment.replace(microsecond=0) if moment is not None else None
+
+
+def _forget_addresses(s: Snapshot) -> Decision:
+    """The addresses may be others now, and the application has to answer anew."""
+    message = "the machine was started again: looking where its ports are published now"
+    changes = {"endpoints": None, "health_check": None}
+    return wait(s, Phase.RUNNING, Reason.STARTING, message, after=timedelta(), **changes)
+
+
+def _endpoint(port: Port) -> Endpoint:
+    address = port.address or ""
+    url = address if "://" in address else f"{port.protocol}://{address}"
+    return Endpoint(port=port.number, protocol=port.protocol, url=url)
+
+
+def _began(s: Snapshot) -> dict[str, Any]:
+    """Note that the machine is up and that the time for becoming healthy runs."""
+    changes: dict[str, Any] = {}
+    operation = s.operation
+    if operation is not None and operation.phase is not OperationPhase.HEALTH_CHECKING:
+        begun = operations.reach(operation, OperationPhase.HEALTH_CHECKING, s)
+        times = begun.phases.model_copy(update={"running_at": begun.phases.running_at or s.now})
+        changes["operation"] = begun.model_copy(update={"phases": times, "error": None, "retry_at": None})
+    if s.status.health_check is None:
+        changes["health_check"] = HealthStatus(overall=OverallHealth.UNHEALTHY, started_at=s.now)
+        changes["started_at"] = s.now
+    return changes
+
+
+def endpoints_to_check(s: Snapshot) -> tuple[Check, ...]:
+    """Return what has to answer: the spec's list, else every published port.
+
+    A port that the spec names and the provider does not publish is kept, without a url: checking
+    it fails, in words.
+    """
+    spec = s.spec.health_check
+    published = {e.port: e for e in s.status.endpoints or ()}
+    if spec.endpoints is not None:
+        checks = [
+            Check(
+                e.port, e.protocol, published[e.port].url if e.port in published else None, e.path, e.expected_statuses
+            )
+            for e in spec.endpoints
+        ]
+    else:
+        checks = [Check(e.port, e.protocol, e.url) for e in published.values()]
+    if spec.target_port is not None:
+        named = [check for check in checks if check.port == spec.target_port]
+        checks = named or [Check(spec.target_port, PortProtocol.HTTP, None)]
+    return tuple(checks)
+
+
+def wait_until_healthy(s: Snapshot) -> Decision | None:
+    """Ready only after the application answers; once ready, a few misses in a row take it back."""
+    if not _is_up(s) or not s.spec.health_check.enabled or not endpoints_to_check(s):
+        return None
+    report = s.health
+    if report is None or (not s.health_is_new and s.now - report.checked_at >= _pause(s)):
+        return need(s, Need.HEALTH)
+    if is_healthy(s.spec, report):
+        return None
+    began = _began(s)
+    before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
+    failures = before.consecutive_failures + (1 if s.health_is_new and s.was_ready else 0)
+    found = health_status(report, started_at=before.started_at, completed_at=before.completed_at, failures=failures)
+    threshold = s.spec.health_check.failure_threshold
+    if s.was_ready and failures < threshold:
+        message = f"{failures} of {threshold} failed rounds: {describe_health(found)}"
+        verdict = Verdict(Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY)
+        return Decision(status=write(s, verdict, health_check=found), requeue_after=_pause(s))
+    if s.was_ready:
+        found = found.model_copy(update={"started_at": s.now, "completed_at": None})
+        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECK_FAILED, describe_health(found), health_check=found)
+    if "health_check" not in began and _is_warming_up(s):
+        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, _WAITING, **began)
+    began["health_check"] = found
+    words = describe_health(found)
+    return _give_up(s, words, began) or wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, words, **began)
+
+
+def _is_warming_up(s: Snapshot) -> bool:
+    checking = s.status.health_check
+    since = checking.started_at if checking is not None and s.operation is not None else None
+    return since is not None and s.now - since < _WARM_UP
+
+
+def _pause(s: Snapshot) -> timedelta:
+    """Time between rounds: as the spec says once ready, as fast as the operator looks before that."""
+    waiting = not s.was_ready and s.status.outcome is not Outcome.FAILED
+    return s.limits.fast_poll if waiting else timedelta(seconds=s.spec.health_check.interval_seconds)
+
+
+def is_healthy(spec: GPUInstanceSpec, report: HealthReport) -> bool:
+    """True if enough endpoints answer, by `healthCheck.require`."""
+    answers = [result.healthy for result in report.results]
+    return any(answers) if spec.health_check.require is Requirement.ANY else all(answers)
+
+
+def health_status(
+    report: HealthReport, *, started_at: datetime | None, completed_at: datetime | None, failures: int
+) -> HealthStatus:
+    """Return a report as it is shown in the status."""
+    endpoints = [
+        EndpointHealth(
+            port=r.port, healthy=r.healthy, error_type=r.error_type, status_code=r.status_code, message=r.message
+        )
+        for r in report.results
+    ]
+    return HealthStatus(
+        overall=report.overall,
+        endpoints=endpoints,
+        started_at=started_at,
+        completed_at=completed_at,
+        consecutive_failures=failures,
+    )
+
+
+def _give_up(s: Snapshot, words: str, changes: dict[str, Any]) -> Decision | None:
+    """After `maxWaitSeconds` the instance has failed; it is still looked at, and may heal."""
+    started = s.status.health_check.started_at if s.status.health_check else None
+    allowed = timedelta(seconds=s.spec.health_check.max_wait_seconds)
+    if started is None or s.now - started < allowed:
+        return None
+    message = f"not healthy within {format_duration(allowed)} of running: {words}; it becomes ready if it heals"
+    after = timedelta(seconds=s.spec.health_check.interval_seconds)
+    return stuck(s, Phase.FAILED, Reason.HEALTH_CHECK_FAILED, message, after=after, **changes)
+
+
+def settled(s: Snapshot) -> Decision:
+    """Everything is as wanted: Ready. It is looked at again when the next round of checks is due."""
+    if not _is_up(s):
+        return wait(s, Phase.PENDING, Reason.PENDING, "waiting for the provider to show the machine")
+    assert s.machine is not None
+    checked = s.spec.health_check.enabled and bool(endpoints_to_check(s))
+    before = s.status.health_check
+    found = None
+    if checked and s.health is not None:
+        completed = before.completed_at if before and before.completed_at else s.now
+        found = health_status(
+            s.health, started_at=before.started_at if before else s.now, completed_at=completed, failures=0
+        )
+    message = f"machine {s.machine.id} runs" + (
+        " and every required endpoint answers" if checked else "; nothing is checked"
+    )
+    verdict = Verdict(
+        Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY, synced=_synced(s)
+    )
+    applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
+    started = {} if s.status.started_at and (before or s.was_ready) else {"started_at": s.now}
+    status = write(s, verdict, **operations.end(s), health_check=found, applied=applied, **started)
+    return Decision(status=status, requeue_after=_pause_when_ready(s) if checked else None)
+
+
+def _pause_when_ready(s: Snapshot) -> timedelta:
+    return timedelta(seconds=s.spec.health_check.interval_seconds)
+
+
+def _synced(s: Snapshot) -> tuple[ConditionStatus, Reason, str] | None:
+    if s.spec.drift is DriftPolicy.OBSERVE or (words := drift(s)) is None:
+        return None
+    return ConditionStatus.FALSE, Reason.DRIFT_DETECTED, words

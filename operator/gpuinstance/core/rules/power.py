@@ -1,0 +1,278 @@
+"""Rules about up and down: waiting, deadlines, stop, start, restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import Operation
+from gpuinstance.api.words import OperationPhase, OperationType, Outcome, Phase, PowerState
+from gpuinstance.core import operations
+from gpuinstance.core.decision import Action, Decision, Restart, Start, Stop
+from gpuinstance.core.model import Machine, MachineState
+from gpuinstance.core.rules.answers import PLACING, settle, stuck, wait
+from gpuinstance.core.snapshot import Snapshot
+
+_SHOWN = {
+    MachineState.CREATING: (Phase.CREATED, Reason.CREATING, PLACING),
+    MachineState.STARTING: (Phase.STARTING, Reason.STARTING, "the machine is coming up"),
+    MachineState.STOPPING: (Phase.STOPPING, Reason.STOPPING, "the machine is going down"),
+    MachineState.MIGRATING: (Phase.STARTING, Reason.STARTING, "the provider is moving the machine to another host"),
+    MachineState.REMOVING: (
+        Phase.TERMINATING,
+        Reason.INSTANCE_LOST,
+        "somebody is deleting the machine at the provider",
+    ),
+    MachineState.UNKNOWN: (
+        Phase.PENDING,
+        Reason.PENDING,
+        "the provider shows a state that this operator does not know: waiting",
+    ),
+}
+
+_WAYS_OUT = "set a new token in spec.actions.recreate to replace it, or delete the object"
+
+_TIMED_OUT = {
+    OperationType.CREATE: Reason.CREATE_TIMED_OUT,
+    OperationType.STOP: Reason.STOP_TIMED_OUT,
+}
+
+
+def report_failed_machine(s: Snapshot) -> Decision | None:
+    """The provider itself says that the machine failed."""
+    machine = s.machine
+    if machine is None or not machine.trouble or machine.state is MachineState.RUNNING or not s.wants_running:
+        return None
+    message = f"the provider reports about machine {machine.id}: {machine.trouble}; {_WAYS_OUT}"
+    return stuck(s, Phase.FAILED, Reason.INSTANCE_FAILED, message, **_failed(s, Reason.INSTANCE_FAILED, message))
+
+
+def wait_while_changing(s: Snapshot) -> Decision | None:
+    """The provider is at work on the machine: wait, up to the operation's deadline."""
+    machine = s.machine
+    if machine is None or not machine.state.is_changing or _is_over(s):
+        return None
+    phase, reason, message = _SHOWN[machine.state]
+    operation = s.operation
+    # Once it is up again it may be published elsewhere, and has to answer anew.
+    changes: dict[str, Any] = {"endpoints": None, "health_check": None}
+    if operation is None:
+        return wait(s, phase, reason, message, **changes)
+    if operation.type is OperationType.RESTART and machine.state is not MachineState.REMOVING:
+        reason = Reason.RESTARTING
+    if operation.type is OperationType.CHANGE:
+        reason = Reason.APPLYING_CHANGE
+    return wait(s, phase, reason, message, operation=_arrived(s, operation, machine), **changes)
+
+
+_LEADS_TO = {
+    OperationType.CREATE: (MachineState.CREATING, MachineState.STARTING),
+    OperationType.START: (MachineState.STARTING,),
+    OperationType.STOP: (MachineState.STOPPING,),
+    OperationType.RESTART: (MachineState.STOPPING, MachineState.STARTING),
+    OperationType.CHANGE: (MachineState.STARTING,),
+}
+"""On the way where each operation sends a machine; a machine that moves elsewhere was sent by others."""
+
+
+def _arrived(s: Snapshot, operation: Operation, machine: Machine) -> Operation:
+    """The machine moves as asked: whatever became of the call's answer, the call has arrived."""
+    moves = machine.state in _LEADS_TO.get(operation.type, ())
+    return _accepted(s, operation) if moves else operation
+
+
+def _accepted(s: Snapshot, operation: Operation) -> Operation:
+    if operation.phase is not OperationPhase.INITIATED:
+        return operation
+    return operations.reach(operation, OperationPhase.MONITORING, s).model_copy(update={"error": None})
+
+
+def give_up_after_deadline(s: Snapshot) -> Decision | None:
+    """An operation that takes longer than allowed has failed; the machine is left for a person."""
+    machine, operation = s.machine, s.operation
+    if machine is None or operation is None or not _is_over(s) or _has_effect(s, operation, machine):
+        return None
+    if operation.generation != s.generation and not machine.state.is_changing:
+        return None  # The spec has changed, so what failed may be tried anew.
+    if operation.type is OperationType.STOP and operation.retry_at is not None and operation.retry_at <= s.now:
+        return None  # A machine that should be down is billed: asking again is worth a call.
+    reason = _TIMED_OUT.get(operation.type, Reason.START_TIMED_OUT)
+    late = f"machine {machine.id} is still {machine.word} after the time allowed by spec.timeouts"
+    message = f"{late}; it may be billed; {_WAYS_OUT}"
+    return stuck(s, Phase.FAILED, reason, message, **_failed(s, reason, message))
+
+
+def _is_over(s: Snapshot) -> bool:
+    return s.operation is not None and s.now >= s.operation.deadline
+
+
+def _has_effect(s: Snapshot, operation: Operation, machine: Machine) -> bool:
+    wanted = MachineState.STOPPED if operation.type is OperationType.STOP else MachineState.RUNNING
+    return machine.state is wanted or (machine.state is MachineState.STOPPED and not s.wants_running)
+
+
+def _failed(s: Snapshot, reason: Reason, message: str) -> dict[str, Any]:
+    operation = s.operation
+    if operation is None or operation.phase is OperationPhase.FAILED:
+        return {}
+    return {"operation": operations.time_out(operation, s, reason=reason, message=message)}
+
+
+def stop_when_unwanted(s: Snapshot) -> Decision | None:
+    """`powerState: Stopped`: bring the machine down; once down, the object is settled."""
+    machine = s.machine
+    if s.wants_running or machine is None:
+        return None
+    starting = s.in_flight(OperationType.START)
+    if machine.state is MachineState.STOPPED and starting is not None and not _shows(s, starting, machine):
+        message = f"machine {machine.id} was just started: it is stopped once it is up"
+        return wait(s, Phase.STARTING, Reason.STOPPING, message)
+    if machine.state is MachineState.STOPPED:
+        handled = s.status.handled_actions.model_copy(update={"restart": s.spec.actions.restart})
+        applied = s.status.applied.model_copy(update={"power_state": PowerState.STOPPED})
+        return settle(
+            s,
+            Phase.STOPPED,
+            Reason.STOPPED,
+            f"machine {machine.id} is down, as powerState asks; its disk is still billed",
+            Outcome.STOPPED,
+            **operations.end(s),
+            applied=applied,
+            handled_actions=handled,
+            endpoints=None,
+            health_check=None,
+        )
+    message = f"stopping machine {machine.id}"
+    stopping = s.in_flight(OperationType.STOP)
+    if stopping is not None and not _shows(s, stopping, machine):
+        return wait(s, Phase.STOPPING, Reason.STOPPING, message)
+    # Not asked yet, or asked without any effect by now: a machine that should be down is billed.
+    return _act(s, OperationType.STOP, Stop(machine.id), Phase.STOPPING, Reason.STOPPING, message)
+
+
+def start_when_wanted(s: Snapshot) -> Decision | None:
+    """`powerState: Running`: start a machine that was stopped on purpose; report one that exited."""
+    machine = s.machine
+    if not s.wants_running or machine is None:
+        return None
+    stopping = s.in_flight(OperationType.STOP)
+    if stopping is not None and machine.state is MachineState.RUNNING and not _shows(s, stopping, machine):
+        message = f"machine {machine.id} was just stopped: it is started once it is down"
+        return wait(s, Phase.STOPPING, Reason.STARTING, message)
+    if machine.state is not MachineState.STOPPED:
+        return None
+    token, handled = s.spec.actions.restart, s.status.handled_actions
+    if token is not None and token != handled.restart:
+        return _start(s, machine, f"starting machine {machine.id}, as the restart token asks", token=token)
+    operation = s.in_flight(OperationType.START, OperationType.RESTART)
+    if operation is not None and not s.settled_since(operation.phases.monitoring_at or operation.started_at):
+        return wait(s, Phase.STARTING, Reason.STARTING, f"starting machine {machine.id}")
+    came_up = operation is not None and operations.has_restarted(operation, machine)
+    # A stop whose end was never seen, because it was revoked meanwhile, is on purpose as well.
+    on_purpose = s.status.applied.power_state is PowerState.STOPPED or _is_of(s.operation, OperationType.STOP)
+    if not on_purpose or came_up:
+        return _report_exit(s, machine)
+    return _start(s, machine, f"starting machine {machine.id}")
+
+
+def _shows(s: Snapshot, operation: Operation, machine: Machine) -> bool:
+    """True if the picture is from after the call: it came up since, or the effect would show by now."""
+    sent = operation.phases.monitoring_at or operation.started_at
+    return operations.has_restarted(operation, machine) or s.settled_since(sent)
+
+
+def _is_of(operation: Operation | None, kind: OperationType) -> bool:
+    return operation is not None and operation.type is kind
+
+
+def _start(s: Snapshot, machine: Machine, message: str, *, token: str | None = None) -> Decision:
+    handled = s.status.handled_actions.model_copy(update={"restart": token} if token else {})
+    return _act(
+        s,
+        OperationType.START,
+        Start(machine.id),
+        Phase.STARTING,
+        Reason.STARTING,
+        message,
+        token=token,
+        handled_actions=handled,
+    )
+
+
+def _report_exit(s: Snapshot, machine: Machine) -> Decision:
+    cause = "was taken back by the provider (spot)" if machine.reclaimed_at else "went down by itself"
+    way_out = "set a new token in spec.actions.restart to start it again"
+    message = f"machine {machine.id} {cause}; its disk is still billed: {way_out}"
+    applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
+    return stuck(
+        s,
+        Phase.EXITED,
+        Reason.INSTANCE_EXITED,
+        message,
+        outcome=Outcome.EXITED,
+        **operations.end(s),
+        applied=applied,
+        endpoints=None,
+        health_check=None,
+    )
+
+
+def restart_on_token(s: Snapshot) -> Decision | None:
+    """A new token in `actions.restart` restarts a running machine, once."""
+    token, machine = s.spec.actions.restart, s.machine
+    if token is None or token == s.status.handled_actions.restart or machine is None:
+        return None
+    if machine.state is not MachineState.RUNNING or not s.wants_running:
+        return None
+    operation = s.in_flight(OperationType.RESTART)
+    if operation is None or operation.token != token:
+        return _restart(s, machine, token)
+    restarted = operations.has_restarted(operation, machine)
+    if restarted or (operation.phase is not OperationPhase.INITIATED and s.settled_since(operation.started_at)):
+        # From here on it is an ordinary machine that has to become healthy.
+        handled = s.status.handled_actions.model_copy(update={"restart": token})
+        message = f"machine {machine.id} was restarted"
+        return wait(
+            s,
+            Phase.RUNNING,
+            Reason.RESTARTING,
+            message,
+            operation=_accepted(s, operation),
+            handled_actions=handled,
+            endpoints=None,
+        )
+    if operation.phase is OperationPhase.INITIATED and s.settled_since(operation.started_at):
+        return _restart(s, machine, token)  # No answer, and the machine shows no restart: it never arrived.
+    return wait(s, Phase.STARTING, Reason.RESTARTING, f"restarting machine {machine.id}")
+
+
+def _restart(s: Snapshot, machine: Machine, token: str) -> Decision:
+    message = f"restarting machine {machine.id}"
+    return _act(s, OperationType.RESTART, Restart(machine.id), Phase.STARTING, Reason.RESTARTING, message, token=token)
+
+
+def _act(
+    s: Snapshot,
+    kind: OperationType,
+    action: Action,
+    phase: Phase,
+    reason: Reason,
+    message: str,
+    *,
+    token: str | None = None,
+    **changes: Any,
+) -> Decision:
+    operation = operations.begin(s, kind, token=token)
+    return wait(
+        s,
+        phase,
+        reason,
+        message,
+        action=action,
+        operation=operation,
+        last_operation=s.operation or s.status.last_operation,
+        endpoints=None,
+        health_check=None,
+        **operations.estimated_end(s, operation),
+        **changes,
+    )

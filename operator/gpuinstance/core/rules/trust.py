@@ -1,0 +1,153 @@
+"""Rules about what may be believed and touched at all: blindness, suspension, impossible specs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import InstanceStatus
+from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType, Outcome, Phase
+from gpuinstance.core.conditions import Verdict, Work, write
+from gpuinstance.core.decision import Decision
+from gpuinstance.core.desired import applied_matches
+from gpuinstance.core.model import MachineState
+from gpuinstance.core.rules.answers import stuck, wait
+from gpuinstance.core.snapshot import Blind, Snapshot
+
+_LOOK_AGAIN = timedelta(seconds=10)
+"""Pause while blind: the shared listing asks the provider at its own, slower pace."""
+
+_KEPT = {
+    Outcome.READY: (Phase.READY, ConditionStatus.TRUE, Reason.READY),
+    Outcome.STOPPED: (Phase.STOPPED, ConditionStatus.FALSE, Reason.STOPPED),
+}
+"""What was as the spec asks when it was last seen is taken to be so still, for as long as that look counts."""
+
+
+def stay_idle_when_blind(s: Snapshot) -> Decision | None:
+    """If observing failed, nothing is changed; what has settled well is kept until the last look is too old."""
+    if not isinstance(s.view, Blind):
+        return None
+    view, synced = s.view, (ConditionStatus.FALSE, s.view.reason, s.view.message)
+    fresh = s.now - view.last_seen_at <= s.limits.stale_after
+    outcome, ready = Outcome.READY if s.was_ready else s.status.outcome, s.status.condition("Ready")
+    if outcome in _KEPT and fresh and s.status.observed_generation == s.generation and not s.deleting:
+        phase, status, reason = _KEPT[outcome]
+        message = ready.message if ready else view.message
+        verdict = Verdict(phase, status, reason, message, outcome=outcome, synced=synced)
+        return Decision(status=write(s, verdict), requeue_after=_LOOK_AGAIN)
+    if view.needs_person:
+        outcome = None if s.deleting else Outcome.FAILED
+        verdict = Verdict(
+            _shown_phase(s), ConditionStatus.FALSE, view.reason, view.message, Work.STUCK, outcome, synced=synced
+        )
+    elif not fresh:
+        text = f"the provider could not be observed for {_minutes(s.limits.stale_after)}: {view.message}"
+        verdict = Verdict(
+            _shown_phase(s), ConditionStatus.UNKNOWN, Reason.STALE_OBSERVATION, text, Work.GOING_ON, synced=synced
+        )
+    else:
+        status = ConditionStatus.UNKNOWN if s.was_ready else ConditionStatus.FALSE
+        verdict = Verdict(_shown_phase(s), status, view.reason, view.message, Work.GOING_ON, synced=synced)
+    return Decision(status=write(s, verdict, **_something_may_exist(s)), requeue_after=_LOOK_AGAIN)
+
+
+def _shown_phase(s: Snapshot) -> Phase:
+    return Phase.TERMINATING if s.deleting else s.status.phase or Phase.PENDING
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{span.total_seconds() / 60:g} min"
+
+
+def _something_may_exist(s: Snapshot) -> dict[str, InstanceStatus]:
+    """Remember, in an object first seen while it is deleted, that it has never been looked up.
+
+    Its status may have been wiped, so that a machine may exist: without this note, the next pass
+    would take the status that this pass writes as proof that nothing was ever bought.
+    """
+    if s.deleting and s.status.observed_generation < 0 and s.status.instance is None:
+        return {"instance": InstanceStatus(name=s.identity.name(1))}
+    return {}
+
+
+def stay_idle_when_suspended(s: Snapshot) -> Decision | None:
+    """`spec.suspend`: look, tell, and touch nothing."""
+    if not s.spec.suspend:
+        return None
+    machine = s.machine
+    up = machine is not None and machine.state is MachineState.RUNNING
+    if s.was_ready and up and s.wants_running and applied_matches(s):
+        verdict = Verdict(
+            Phase.READY, ConditionStatus.TRUE, Reason.READY, "healthy when it was suspended", outcome=Outcome.READY
+        )
+    else:
+        shown = f"the machine is {machine.state.lower()}" if machine else "no machine exists"
+        message = f"suspended: {shown}, and nothing is changed until spec.suspend is false"
+        verdict = Verdict(Phase.SUSPENDED, ConditionStatus.FALSE, Reason.SUSPENDED, message, outcome=Outcome.SUSPENDED)
+    return Decision(status=write(s, verdict))
+
+
+def stall_on_impossible_spec(s: Snapshot) -> Decision | None:
+    """What this provider can never do is refused in words, before anything is bought."""
+    limits, spec = s.limits, s.spec
+    if not s.wants_running:
+        return None  # Stopping is always possible, and saves money.
+    if spec.billing.mode not in limits.billing_modes:
+        words = f"{spec.provider} does not offer billing mode {spec.billing.mode}"
+    elif spec.gpu_count > limits.max_gpu_count:
+        words = f"{spec.provider} offers at most {limits.max_gpu_count} GPUs in one machine"
+    elif (spec.rootfs_size_gb or 0) > limits.max_rootfs_gb:
+        words = f"{spec.provider} offers at most {limits.max_rootfs_gb} GB of root disk"
+    else:
+        return None
+    return stuck(s, Phase.FAILED, Reason.UNSUPPORTED_BY_PROVIDER, f"{words}: change the spec")
+
+
+def leave_suspended_machine(s: Snapshot) -> Decision | None:
+    """A machine that the provider has frozen is never touched."""
+    if s.machine is None or s.machine.state is not MachineState.SUSPENDED:
+        return None
+    message = (
+        f"the provider has frozen machine {s.machine.id} ({s.machine.word}): see its console, e.g. for unpaid bills"
+    )
+    return stuck(s, Phase.SUSPENDED, Reason.INSTANCE_SUSPENDED, message, outcome=Outcome.SUSPENDED)
+
+
+def back_off_after_failure(s: Snapshot) -> Decision | None:
+    """A refused operation is tried again after its pause, or at once if the spec has changed."""
+    operation = s.operation
+    if operation is None or operation.error is None or operation.retry_at is None:
+        return None
+    over = operation.retry_at <= s.now or operation.generation != s.generation
+    if over or operation.phase is not OperationPhase.FAILED or _no_longer_wanted(s):
+        return None
+    reason, message = Reason(operation.error.code), operation.error.message
+    phase = _PHASE_OF_FAILURE.get(operation.type, Phase.PENDING)
+    if operation.error.retryable:
+        return wait(s, phase, reason, message, after=operation.retry_at - s.now)
+    return stuck(s, Phase.FAILED, reason, message, after=min(operation.retry_at - s.now, timedelta(minutes=1)))
+
+
+_PHASE_OF_FAILURE = {
+    OperationType.START: Phase.STOPPED,
+    OperationType.STOP: Phase.STOPPING,
+    OperationType.DELETE: Phase.TERMINATING,
+    OperationType.RESTART: Phase.RUNNING,
+    OperationType.CHANGE: Phase.RUNNING,
+}
+
+
+def _no_longer_wanted(s: Snapshot) -> bool:
+    """True if the world has moved on, so that the failure no longer matters."""
+    operation, machine = s.operation, s.machine
+    if operation is None:
+        return True
+    state = machine.state if machine else None
+    if operation.type is OperationType.CREATE:
+        return state is MachineState.RUNNING or (machine is None and bool(s.alive))
+    if operation.type is OperationType.START:
+        return state is MachineState.RUNNING or not s.wants_running
+    if operation.type is OperationType.STOP:
+        return state is MachineState.STOPPED or s.wants_running
+    return machine is None
