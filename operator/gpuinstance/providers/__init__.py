@@ -1,0 +1,1 @@
+"""Adapters to the clouds: they execute and report, they never decide."""

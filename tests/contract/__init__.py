@@ -1,0 +1,1 @@
+"""One suite for all providers: the real adapter, over real sockets, against a simulated cloud."""

@@ -1,0 +1,132 @@
+"""The contract of a machine's life: every verb does what it says, and only that."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gpuinstance.core.model import MachineState, Port
+from gpuinstance.providers.base import (
+    NotFound,
+)
+from tests.contract.bench import Bench
+from tests.contract.hooks import HTTP, TCP, Hooks
+
+
+class Life(Hooks):
+    """A life, verb by verb."""
+
+    async def test_a_machine_lives_its_life(self, bench: Bench) -> None:
+        """Bought, listed, running, stopped, started, restarted, deleted, gone: as asked, one by one."""
+        provider, order = bench.provider, self.order()
+        machine_id = await provider.create(order)
+        assert await bench.state(machine_id) is MachineState.CREATING
+        bench.wait()
+        assert await bench.state(machine_id) is MachineState.RUNNING
+
+        await provider.stop(machine_id)
+        assert await bench.state(machine_id) is MachineState.STOPPING
+        bench.wait()
+        assert await bench.state(machine_id) is MachineState.STOPPED
+
+        await provider.start(machine_id)
+        assert await bench.state(machine_id) is MachineState.STARTING
+        bench.wait()
+        before = await provider.get_machine(machine_id)
+        assert before.state is MachineState.RUNNING
+
+        await provider.restart(machine_id)
+        assert await bench.state(machine_id) is MachineState.STARTING
+        bench.wait()
+        after = await provider.get_machine(machine_id)
+        assert after.state is MachineState.RUNNING
+        assert after.started_at is not None
+        assert before.started_at is not None
+        assert after.started_at > before.started_at
+
+        await provider.delete(machine_id)
+        assert await bench.state(machine_id) is MachineState.REMOVING
+        bench.wait()
+        assert await bench.listed(machine_id) is None
+        with pytest.raises(NotFound):
+            await provider.get_machine(machine_id)
+
+    async def test_a_machine_is_shown_as_it_was_ordered(self, bench: Bench) -> None:
+        """Name, product, place, size, ports and price mode come back in listing and lookup alike."""
+        order = self.order()
+        machine_id = await bench.running(order)
+        listed = await bench.listed(machine_id)
+        alone = await bench.provider.get_machine(machine_id)
+        for machine in (listed, alone):
+            assert machine is not None
+            assert machine.name == order.name
+            assert machine.product_id == order.product_id
+            assert machine.region == order.region_id
+            assert machine.billing_mode is order.billing_mode
+            assert machine.gpu_count == order.gpu_count
+            assert machine.rootfs_gb == order.rootfs_gb
+            assert machine.image == order.software.image
+            assert {(p.number, p.protocol) for p in machine.ports} == {(80, HTTP), (22, TCP)}
+            assert machine.created_at is not None
+            assert machine.trouble == ""
+
+    async def test_a_running_machine_has_addresses(self, bench: Bench) -> None:
+        """A URL for http and host:port for tcp, by lookup and, if the provider can, in the listing."""
+        machine_id = await bench.running(self.order())
+        machines = [await bench.provider.get_machine(machine_id)]
+        if bench.provider.capabilities.listing_has_addresses:
+            machines += (await bench.provider.list_machines()).machines
+        for machine in machines:
+            by_protocol = {port.protocol: port.address or "" for port in machine.ports}
+            assert by_protocol[HTTP].startswith(("http://", "https://"))
+            host, _, number = by_protocol[TCP].rpartition(":")
+            assert host
+            assert number.isdecimal()
+
+    async def test_a_machine_that_is_down_has_no_address(self, bench: Bench) -> None:
+        """Nothing is published before it runs."""
+        machine_id = await bench.provider.create(self.order())
+        machine = await bench.provider.get_machine(machine_id)
+        assert [port.address for port in machine.ports] == [None, None]
+
+    async def test_names_are_not_unique(self, bench: Bench) -> None:
+        """Two orders of one name are two machines, and both are listed: it is for the caller to look."""
+        ids = {await bench.provider.create(self.order()) for _ in range(2)}
+        listing = await bench.provider.list_machines()
+        assert {it.id for it in listing.machines if it.name == self.order().name} == ids
+
+    async def test_ports_are_replaced(self, bench: Bench) -> None:
+        """The new ports are there, the old ones are not; the disk is as it was."""
+        machine_id = await bench.running(self.order())
+        await bench.provider.set_ports(machine_id, [Port(8080, HTTP)])
+        bench.wait()
+        machine = await bench.provider.get_machine(machine_id)
+        assert [(p.number, p.protocol) for p in machine.ports] == [(8080, HTTP)]
+        assert machine.rootfs_gb == 60
+        await bench.provider.set_ports(machine_id, [])
+        bench.wait()
+        assert (await bench.provider.get_machine(machine_id)).ports == ()
+
+    async def test_the_disk_grows_to_its_new_size(self, bench: Bench) -> None:
+        """To the size that is asked for, not by it; the ports are as they were."""
+        machine_id = await bench.running(self.order())
+        await bench.provider.grow_disk(machine_id, from_gb=60, to_gb=100)
+        bench.wait()
+        machine = await bench.provider.get_machine(machine_id)
+        assert machine.rootfs_gb == 100
+        assert len(machine.ports) == 2
+
+    async def test_the_software_is_changed(self, bench: Bench) -> None:
+        """The machine comes up again, the same one, with the other image and environment."""
+        machine_id = await bench.running(self.order())
+        software = dataclasses.replace(
+            self.order().software, image="docker.io/library/nginx:1.28", env=(("RUN_ID", "r-43"),)
+        )
+        await bench.provider.change_software(machine_id, software, keep_data=True)
+        assert await bench.state(machine_id) is MachineState.STARTING
+        bench.wait()
+        machine = await bench.listed(machine_id)
+        assert machine is not None
+        assert (machine.state, machine.image) == (MachineState.RUNNING, software.image)
+        assert bench.cloud.machine(machine_id).order.software.env == software.env
