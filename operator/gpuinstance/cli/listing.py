@@ -1,0 +1,132 @@
+"""`kubectl gpu list`: instances in a table like that of `kubectl get`, or as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TextIO
+
+from gpuinstance.api.v1alpha1 import GROUP, KIND
+from gpuinstance.api.words import Phase
+from gpuinstance.cli.cluster import Object
+from gpuinstance.cli.screen import Screen, Style, Text, span
+
+_MISSING = "-"
+
+_STYLES: Mapping[str, Style] = {
+    Phase.READY: Style.GOOD,
+    Phase.FAILED: Style.BAD,
+    Phase.EXITED: Style.BAD,
+    Phase.STOPPED: Style.DIM,
+    Phase.SUSPENDED: Style.DIM,
+    Phase.TERMINATED: Style.DIM,
+    "True": Style.GOOD,
+    "False": Style.WAITING,
+    "Unknown": Style.BAD,
+    "Healthy": Style.GOOD,
+    "Partial": Style.WAITING,
+    "Unhealthy": Style.BAD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table."""
+
+    title: str
+    value: Callable[[Object, datetime], object]
+    wide: bool = False
+    coloured: bool = False
+
+
+def _path(*keys: str) -> Callable[[Object, datetime], object]:
+    return lambda it, _: _at(it, *keys)
+
+
+def _at(it: object, *keys: str) -> object:
+    for key in keys:
+        it = it.get(key) if isinstance(it, Mapping) else None
+    return it
+
+
+def _ready(field: str) -> Callable[[Object, datetime], object]:
+    return lambda it, _: ready_of(it).get(field)
+
+
+def ready_of(it: Object) -> Mapping[str, object]:
+    """Return the condition Ready, empty if there is none yet."""
+    conditions = _at(it, "status", "conditions")
+    found = conditions if isinstance(conditions, list) else []
+    return next((c for c in found if c.get("type") == "Ready"), {})
+
+
+def _age(it: Object, now: datetime) -> object:
+    created = _at(it, "metadata", "creationTimestamp")
+    return span(now - datetime.fromisoformat(created)) if isinstance(created, str) else None
+
+
+def _first_url(it: Object, _: datetime) -> object:
+    endpoints = _at(it, "status", "endpoints")
+    return endpoints[0].get("url") if isinstance(endpoints, list) and endpoints else None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("NAME", _path("metadata", "name")),
+    Column("PHASE", _path("status", "phase"), coloured=True),
+    Column("READY", _ready("status"), coloured=True),
+    Column("HEALTH", _path("status", "healthCheck", "overall"), coloured=True),
+    Column("PRODUCT", _path("status", "instance", "productName")),
+    Column("GPUS", _path("spec", "gpuCount")),
+    Column("PRICE/H", _path("status", "instance", "hourlyPrice")),
+    Column("AGE", _age),
+    Column("REGION", _path("status", "instance", "region"), wide=True),
+    Column("INSTANCE", _path("status", "instance", "id"), wide=True),
+    Column("PROVIDER", _path("spec", "provider"), wide=True),
+    Column("ENDPOINT", _first_url, wide=True),
+    Column("REASON", _ready("reason"), wide=True),
+)
+"""Those of the custom resource, so that this table and that of `kubectl get` look alike."""
+
+_NAMESPACE = Column("NAMESPACE", _path("metadata", "namespace"))
+
+
+def show_table(instances: Sequence[Object], screen: Screen, now: datetime, *, wide: bool, namespaces: bool) -> None:
+    """Print one line for each."""
+    columns = [column for column in COLUMNS if wide or not column.wide]
+    if namespaces:
+        columns = [_NAMESPACE, *columns]
+    rows = [[Text(column.title, Style.BOLD) for column in columns]]
+    rows += [[_cell(column, instance, now) for column in columns] for instance in instances]
+    screen.table(rows)
+
+
+def summary(instances: Sequence[Object]) -> str:
+    """Return one line about all of them, e.g. `3 instances, 1 ready, $1.75/h`."""
+    ready = sum(ready_of(it).get("status") == "True" for it in instances)
+    billed = (
+        it for it in instances if _at(it, "status", "phase") not in (Phase.STOPPED, Phase.EXITED, Phase.TERMINATED)
+    )
+    price = sum((Decimal(str(_at(it, "status", "instance", "hourlyPrice") or 0)) for it in billed), Decimal())
+    noun = "instance" if len(instances) == 1 else "instances"
+    return f"{len(instances)} {noun}, {ready} ready" + (f", ${price.normalize():f}/h" if price else "")
+
+
+def write_json(instances: Sequence[Object], out: TextIO) -> None:
+    """Print all of them as kubectl does: one List."""
+    document = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": list(instances)}
+    out.write(json.dumps(document, indent=4, sort_keys=True) + "\n")
+
+
+def write_names(instances: Iterable[Object], out: TextIO) -> None:
+    """Print what kubectl takes as a name, one a line."""
+    out.writelines(f"{KIND.lower()}.{GROUP}/{_at(instance, 'metadata', 'name')}\n" for instance in instances)
+
+
+def _cell(column: Column, instance: Object, now: datetime) -> Text:
+    value = column.value(instance, now)
+    text = _MISSING if value is None or value == "" else str(value)
+    style = _STYLES.get(text, Style.WAITING) if column.coloured and text != _MISSING else Style.PLAIN
+    return Text(text, style)
