@@ -1,0 +1,67 @@
+"""Settings of the operator process, read once from the environment (prefix GPUINSTANCE_), frozen.
+
+What belongs to one machine is in its spec; what belongs to the process is here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; seconds where a name ends so."""
+
+    model_config = SettingsConfigDict(env_prefix="GPUINSTANCE_", frozen=True, extra="forbid")
+
+    mark: str = Field("gpui", pattern="^[a-z][a-z0-9]{0,15}$")
+    """First word of every machine's name. Two clusters that share an account need two marks."""
+    novita_base_url: str = "https://api.novita.ai/gpu-instance/openapi/v1"
+    namespaces: list[str] = []
+    """Namespaces to serve, as a JSON list; empty for all."""
+    shared_credentials_namespace: str | None = None
+    """Where shared Secrets `<provider>-credentials` are; each lists in its key `namespaces` who may use it."""
+
+    poll_seconds: float = Field(60, ge=1)
+    """Pause between looks at an object at rest."""
+    fast_poll_seconds: float = Field(3, ge=0.1)
+    """Pause between looks while something changes."""
+    settle_seconds: float = Field(60, ge=1)
+    """How long after a call its effect may still be missing from the provider's listing."""
+    stale_polls: int = Field(5, ge=2)
+    """Missed polls after which a Ready object becomes Unknown."""
+    provider_timeout_seconds: float = Field(30, gt=0)
+
+    http_listen: str = "0.0.0.0:8080"
+    """Where /healthz, /readyz and /metrics are served."""
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    workers: int = Field(200, ge=1, le=1000)
+    """Passes that run at the same time."""
+    probe_allowed_networks: list[IPv4Network | IPv6Network] = []
+    """Networks that health checks may reach although they are not public, as a JSON list."""
+
+    @property
+    def fast_poll(self) -> timedelta:
+        """`fast_poll_seconds` as a span."""
+        return timedelta(seconds=self.fast_poll_seconds)
+
+    @property
+    def poll(self) -> timedelta:
+        """`poll_seconds` as a span."""
+        return timedelta(seconds=self.poll_seconds)
+
+    @property
+    def settle(self) -> timedelta:
+        """`settle_seconds` as a span."""
+        return timedelta(seconds=self.settle_seconds)
+
+    @property
+    def stale_after(self) -> timedelta:
+        """Age of the last observation above which nothing is known any more."""
+        return self.poll * self.stale_polls

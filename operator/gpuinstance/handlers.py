@@ -1,0 +1,131 @@
+"""kopf's part: it watches, holds the finalizer, and wakes. Nothing is decided here.
+
+Three handlers, and why no others (see docs/adr/0001-kopf-as-a-shell.md):
+
+- `on.event` sees every change of an object and wakes a pass;
+- a timer wakes every object at rest once per poll, so that nothing depends on an event arriving;
+- `on.delete` returns only when the provider has shown the machine gone, and kopf then takes the
+  finalizer away.
+
+No handler returns a value or touches `patch`, so kopf writes nothing but the finalizer.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+
+from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
+from gpuinstance.config import Settings
+from gpuinstance.kube import Body, Key
+from gpuinstance.queue import WakeQueue
+from gpuinstance.reconcile import Reconciler
+
+_LOGIN_LASTS = timedelta(minutes=10)
+
+
+def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, queue: WakeQueue, settings: Settings) -> None:
+    """Attach the handlers to the registry."""
+    resource = (GROUP, VERSION, PLURAL)
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        # An expiry makes kopf log in anew in time: tokens of service accounts are rotated, and a
+        # single refused request would otherwise end the process.
+        found = kopf.login_via_client(**kwargs)
+        return None if found is None else replace(found, expiration=datetime.now(UTC) + _LOGIN_LASTS)
+
+    @kopf.on.event(*resource, registry=registry, id="wake")
+    async def wake(event: kopf.RawEvent, **_: Any) -> None:
+        body: Body = dict(event["object"])
+        key = _key(body["metadata"])
+        if event["type"] == "DELETED":
+            queue.forget(key)
+            reconciler.forget(key)
+        else:
+            reconciler.see(key, body)
+            queue.wake(key)
+
+    @kopf.timer(
+        *resource,
+        registry=registry,
+        id="poll",
+        interval=settings.poll_seconds,
+        initial_delay=lambda **_: random.uniform(0, settings.poll_seconds),  # noqa: S311 - jitter, not a secret
+    )
+    async def poll(body: kopf.Body, **_: Any) -> None:
+        queue.wake(_key(body["metadata"]))
+
+    @kopf.on.delete(*resource, registry=registry, id="release")
+    async def release(body: kopf.Body, **_: Any) -> None:
+        key = _key(body["metadata"])
+        released = reconciler.released(key)
+        queue.wake(key)
+        await released.wait()
+
+
+def _key(metadata: Any) -> Key:
+    return Key(metadata["namespace"], metadata["name"], metadata["uid"])
+
+
+class _Forever:
+    """Delays without an end: kopf gives up, and exits, when its list of delays is used up."""
+
+    def __iter__(self) -> Any:
+        yield from (0.2, 0.5, 1, 2)
+        while True:
+            yield 3 + random.random() * 2  # noqa: S311 - jitter, not a secret
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """kopf keeps no progress of handlers: each of them may run again at any time."""
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, patch: kopf.Patch) -> None: ...
+
+    def purge(self, *, key: Any, body: kopf.Body, patch: kopf.Patch) -> None: ...
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: Any) -> None: ...
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """kopf compares nothing: passes are level-triggered, so what changed does not matter."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: Any) -> None: ...
+
+
+def configure(kopf_settings: kopf.OperatorSettings) -> None:
+    """Set kopf up for many objects and for an API server that may go away."""
+    s = kopf_settings
+    s.peering.standalone = True
+    s.scanning.disabled = True  # no watching of CRDs and namespaces, and no rights for it
+    s.posting.enabled = False  # Events are written by the reconciler, after the status
+    s.networking.error_backoffs = _Forever()  # any iterable that starts anew
+    s.networking.request_timeout = 30
+    s.networking.connect_timeout = 5
+    s.watching.connect_timeout = 5
+    s.watching.server_timeout = 600
+    s.watching.reconnect_backoff = 1
+    s.queueing.idle_timeout = 2
+    s.queueing.exit_timeout = 2  # handlers only wait; passes are finished by the queue
+    s.background.cancellation_polling = 1
+    s.process.ultimate_exiting_timeout = 60
+    s.persistence.finalizer = FINALIZER
+    s.persistence.progress_storage = _NoProgress()
+    s.persistence.diffbase_storage = _NoDiffBase()
+    s.persistence.consistency_timeout = 1

@@ -1,0 +1,193 @@
+"""The only door to Kubernetes besides kopf: reads, status writes, Events.
+
+Called by `reconcile` and `credentials`. A status write is a merge patch of what differs, with the
+resourceVersion and uid of the object that it was computed from: a stale writer gets `Conflict`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+import uuid
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from gpuinstance.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_TIMEOUT_SECONDS = 15.0
+_MERGE_PATCH = "application/merge-patch+json"
+_MESSAGE_LIMIT = 1000
+
+Body = dict[str, Any]
+
+
+class KubeError(Exception):
+    """The API server could not be asked, or refused; the pass ends and is tried again."""
+
+
+class Conflict(KubeError):
+    """Somebody else changed the object since it was read."""
+
+
+class Vanished(KubeError):
+    """The object does not exist any more, or is another one of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which object, and which life of it."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Kube:
+    """The API server, for one operator process."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self.api = api
+        self._objects = client.CustomObjectsApi(api)
+        self._core = client.CoreV1Api(api)
+
+    async def get_instance(self, key: Key) -> Body:
+        """Return the object as it is now. Raises Vanished if this life of it is over."""
+        async with _translated():
+            body: Any = await self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, key.namespace, PLURAL, key.name, _request_timeout=_TIMEOUT_SECONDS
+            )
+        if body["metadata"]["uid"] != key.uid:
+            raise Vanished(f"{key.namespace}/{key.name} is another object now")
+        return dict(body)
+
+    async def patch_status(self, body: Body, patch: Body) -> Body:
+        """Merge `patch` into the status of the object as it was read; returns the saved object.
+
+        Raises Conflict if the object has changed since, Vanished if it is gone.
+        """
+        metadata = body["metadata"]
+        guard = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
+        async with _translated():
+            saved: Any = await self._objects.patch_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                metadata["namespace"],
+                PLURAL,
+                metadata["name"],
+                {"metadata": guard, "status": patch},
+                _content_type=_MERGE_PATCH,
+                _request_timeout=_TIMEOUT_SECONDS,
+            )
+        return dict(saved)
+
+    async def get_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """Return a Secret's data, decoded; None if it does not exist."""
+        try:
+            async with _translated():
+                secret = await self._core.read_namespaced_secret(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
+        except Vanished:
+            return None
+        return {key: _decoded(value) for key, value in (secret.data or {}).items()}
+
+    async def get_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Return a ConfigMap's data; None if it does not exist."""
+        try:
+            async with _translated():
+                found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
+        except Vanished:
+            return None
+        return dict(found.data or {})
+
+    async def post_event(self, body: Body, *, reason: str, message: str, warning: bool) -> None:
+        """Attach one Event to the object."""
+        metadata, now = body["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        event = {
+            "metadata": {
+                "name": f"{metadata['name'][:200]}.{uuid.uuid4().hex[:12]}",
+                "namespace": metadata["namespace"],
+            },
+            "involvedObject": {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": KIND,
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message[:_MESSAGE_LIMIT],
+            "source": {"component": "gpu-instance-operator"},
+            "reportingComponent": "gpu-instance-operator",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        async with _translated():
+            await self._core.create_namespaced_event(
+                metadata["namespace"], client.CoreV1Event.model_validate(event), _request_timeout=_TIMEOUT_SECONDS
+            )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.api.close()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Turn what the client library raises into the three errors that a pass knows."""
+    try:
+        yield
+    except client.ApiException as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            raise Vanished(str(error.reason)) from None
+        if error.status == HTTPStatus.CONFLICT:
+            raise Conflict(str(error.reason)) from None
+        raise KubeError(f"API server: {error.status} {error.reason}: {_excerpt(error.body)}") from None
+    except (aiohttp.ClientError, ssl.SSLError, TimeoutError, OSError) as error:
+        raise KubeError(f"API server cannot be reached: {type(error).__name__}") from None
+
+
+def _excerpt(body: object) -> str:
+    return " ".join(str(body or "").split())[:300]
+
+
+def _decoded(value: str | bytes) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:
+    """Return the JSON merge patch (RFC 7386) from old to new; empty where nothing differs."""
+    patch: Body = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            if inner := merge_patch(before, value):
+                patch[key] = inner
+        elif value != before:
+            patch[key] = value
+    return patch
+
+
+async def connect() -> Kube:
+    """Return the API server by the pod's service account, else by KUBECONFIG."""
+    settings = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=settings)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=settings)
+    return Kube(client.ApiClient(settings))

@@ -1,0 +1,204 @@
+"""Gathers the snapshot that the rules decide on: the shared listing, and single facts on demand.
+
+Called by `reconcile`. An error of the provider while looking makes the snapshot blind; it is never
+mistaken for "there is nothing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.v1alpha1 import GPUInstance
+from gpuinstance.api.words import ConditionType, ProviderName
+from gpuinstance.config import Settings
+from gpuinstance.core.decide import decide
+from gpuinstance.core.decision import Decision, Need
+from gpuinstance.core.naming import Identity
+from gpuinstance.core.rules.health import endpoints_to_check
+from gpuinstance.core.snapshot import Blind, HealthReport, Limits, Seen, Snapshot
+from gpuinstance.credentials import Accounts, CredentialsUnavailable
+from gpuinstance.kube import Kube, KubeError
+from gpuinstance.planning import plan_order, plan_software
+from gpuinstance.providers.base import Capabilities, NotFound, ProviderError, Unauthorized
+
+if TYPE_CHECKING:
+    from gpuinstance.core.model import Listing
+    from gpuinstance.probes import Prober
+    from gpuinstance.providers.wrappers import SharedListing
+
+_MOST_FACTS = 8
+"""No chain of rules asks for more facts than this in one pass."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered about one object between passes: nothing that a restart may not lose."""
+
+    last_seen_at: datetime
+    health: HealthReport | None = None
+    health_of: str | None = None
+    """The machine that the health report is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one pass found out."""
+
+    snapshot: Snapshot
+    decision: Decision
+    account: SharedListing | None
+
+
+@dataclass(slots=True)
+class Observer:
+    """Looks at the world for one object at a time."""
+
+    kube: Kube
+    accounts: Accounts
+    prober: Prober
+    capabilities: Mapping[ProviderName, Capabilities]
+    settings: Settings
+    clock: Callable[[], datetime]
+    _memory: dict[str, _Memory] = field(default_factory=dict)
+    _started_at: datetime | None = None
+
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered about an object that is gone."""
+        self._memory.pop(uid, None)
+
+    async def look(self, instance: GPUInstance) -> Look:
+        """Observe, ask the rules, gather what they need, ask again. Raises KubeError."""
+        snapshot, account = await self._first_look(instance)
+        for _ in range(_MOST_FACTS):
+            decision = decide(snapshot)
+            if decision.need is None or account is None:
+                return Look(snapshot, decision, account)
+            try:
+                snapshot = await self._with_fact(snapshot, decision.need, account)
+                snapshot = replace(snapshot, now=self._now())  # looking may have taken a while
+            except ProviderError as error:
+                snapshot = replace(snapshot, view=self._blind(instance, error))
+        msg = f"the rules keep asking for facts, the last was {decision.need} by {decision.rule}"
+        raise AssertionError(msg)
+
+    async def _first_look(self, instance: GPUInstance) -> tuple[Snapshot, SharedListing | None]:
+        account: SharedListing | None = None
+        memory = self._remember(instance)
+        try:
+            account = await self.accounts.account_of(instance)
+            listing = await account.listing(max_age=self._max_age(instance))
+        except CredentialsUnavailable as error:
+            view: Seen | Blind = Blind(Reason.CREDENTIALS_UNAVAILABLE, str(error), True, memory.last_seen_at)
+        except KubeError as error:
+            text = f"the Secret with the API key cannot be read: {error}"
+            view = Blind(Reason.CREDENTIALS_UNAVAILABLE, text, False, memory.last_seen_at)
+        except ProviderError as error:
+            view = self._blind(instance, error)
+        else:
+            view = self._seen(instance, listing)
+            memory.last_seen_at = max(memory.last_seen_at, listing.started_at)
+        machine_id = instance.status.instance.id if instance.status.instance else None
+        if instance.status.endpoints is None or memory.health_of != machine_id:
+            memory.health = None  # made before the machine's last change, or about another one
+        snapshot = Snapshot(
+            now=self._now(),
+            instance=instance,
+            identity=self._identity(instance),
+            limits=self._limits(instance.spec.provider),
+            view=view,
+            health=memory.health,
+        )
+        return snapshot, account
+
+    def _now(self) -> datetime:
+        """Return the moment to the second, as it is kept in a status."""
+        return self.clock().replace(microsecond=0)
+
+    def _remember(self, instance: GPUInstance) -> _Memory:
+        if self._started_at is None:
+            self._started_at = self.clock()
+        return self._memory.setdefault(instance.metadata.uid, _Memory(self._started_at))
+
+    def _max_age(self, instance: GPUInstance) -> float:
+        """Return how old a listing may be, in seconds: young while something changes."""
+        metadata, status = instance.metadata, instance.status
+        at_rest = (
+            status.observed_generation == metadata.generation
+            and status.operation is None
+            and status.condition(ConditionType.RECONCILING) is None
+            and metadata.deletion_timestamp is None
+        )
+        return 0.9 * (self.settings.poll_seconds if at_rest else self.settings.fast_poll_seconds)
+
+    def _identity(self, instance: GPUInstance) -> Identity:
+        return Identity.of(instance.metadata, mark=self.settings.mark)
+
+    def _seen(self, instance: GPUInstance, listing: Listing) -> Seen:
+        identity = self._identity(instance)
+        ours = list(identity.ours(listing.machines))
+        recorded = instance.status.instance
+        if recorded is not None and recorded.id is not None:
+            ours += [m for m in listing.machines if m.id == recorded.id and m not in ours]
+        namesakes = tuple(m for m in listing.machines if identity.is_namesake(m.name))
+        return Seen(tuple(ours), namesakes, listing.started_at)
+
+    def _blind(self, instance: GPUInstance, error: ProviderError) -> Blind:
+        person = isinstance(error, Unauthorized)
+        return Blind(error.reason, error.message, person, self._remember(instance).last_seen_at)
+
+    def _limits(self, provider: ProviderName) -> Limits:
+        can, settings = self.capabilities[provider], self.settings
+        return Limits(
+            settle=settings.settle,
+            fast_poll=settings.fast_poll,
+            stale_after=settings.stale_after,
+            max_gpu_count=can.max_gpu_count,
+            max_rootfs_gb=can.max_rootfs_gb,
+            billing_modes=frozenset(can.billing_modes),
+            listing_has_addresses=can.listing_has_addresses,
+            can_change_ports=can.can_change_ports,
+            can_grow_disk=can.can_grow_disk,
+            can_change_software=can.can_change_software,
+        )
+
+    async def _with_fact(self, snapshot: Snapshot, need: Need, account: SharedListing) -> Snapshot:
+        instance = snapshot.instance
+        namespace = instance.metadata.namespace
+        match need:
+            case Need.PLAN:
+                return replace(snapshot, plan=await plan_order(self.kube, account, snapshot.spec, namespace))
+            case Need.SOFTWARE:
+                return replace(snapshot, software=await plan_software(self.kube, account, snapshot.spec, namespace))
+            case Need.HEALTH:
+                # Before the first answer each pass is a try of its own; tries within a round are there
+                # to keep a ready instance from losing Ready over one dropped packet.
+                tries = {} if snapshot.was_ready else {"retry_attempts": 0}
+                settings = snapshot.spec.health_check.model_copy(update=tries)
+                report = await self.prober.check(endpoints_to_check(snapshot), settings)
+                memory = self._remember(instance)
+                memory.health, memory.health_of = report, snapshot.machine_id
+                return replace(snapshot, health=report, health_is_new=True)
+            case Need.ADDRESSES | Need.CONFIRMATION:
+                return await self._ask_about_machine(snapshot, account)
+
+    async def _ask_about_machine(self, snapshot: Snapshot, account: SharedListing) -> Snapshot:
+        """Ask for the one recorded machine: the provider's own word on it, with its addresses."""
+        machine_id = snapshot.machine_id
+        if machine_id is None or not isinstance(snapshot.view, Seen):
+            return replace(snapshot, addresses=())
+        try:
+            machine = await account.get_machine(machine_id)
+        except NotFound:
+            machine = None
+        if machine is None or machine.state.is_gone:
+            return replace(snapshot, confirmed_gone=snapshot.confirmed_gone | {machine_id}, addresses=())
+        others = tuple(m for m in snapshot.view.machines if m.id != machine_id)
+        listed = next((m for m in snapshot.view.machines if m.id == machine_id), machine)
+        # What a single answer lacks (Novita: spot fields) is kept from the listing.
+        shown = replace(listed, state=machine.state, word=machine.word, trouble=machine.trouble)
+        view = replace(snapshot.view, machines=(shown, *others))
+        return replace(snapshot, view=view, addresses=machine.ports)
