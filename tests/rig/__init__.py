@@ -1,0 +1,1 @@
+"""The whole stack as separate processes: control plane, simulated provider, operator."""

@@ -1,0 +1,53 @@
+"""The operator as a process of its own, killed and restarted at will.
+
+The stack starts it with the kubeconfig of its service account, so that deploy/rbac.yaml is what it may do.
+Configured by environment only, as in a pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.controlplane.processes import Child, free_port
+
+STOP_SECONDS = 40.0
+"""How long a graceful shutdown may take: a provider call in flight is awaited."""
+
+
+class Operator:
+    """`python -m gpuinstance` with its health and metrics on a port of its own."""
+
+    def __init__(self, python: str, directory: Path, env: Mapping[str, str]) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{address}"
+        self.child = Child(
+            "operator", [python, "-m", "gpuinstance"], directory, {**env, "GPUINSTANCE_HTTP_LISTEN": address}
+        )
+
+    @property
+    def ready(self) -> bool:
+        """True when /readyz says so."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def metrics(self) -> str:
+        """Return /metrics in the Prometheus text format."""
+        return httpx.get(f"{self.url}/metrics", timeout=10, trust_env=False).raise_for_status().text
+
+    def start(self, **env: str) -> None:
+        """Start it; `env` is added to its environment, for this start and later ones."""
+        self.child.env.update(env)
+        self.child.start()
+
+    def stop(self) -> int | None:
+        """Let it shut down gracefully; return its exit code."""
+        return self.child.stop(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End it at once, as `kill -9` does."""
+        self.child.kill()

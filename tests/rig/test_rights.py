@@ -1,0 +1,63 @@
+"""deploy/rbac.yaml is enough for the operator's whole job, and no more than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.controlplane import audit
+from tests.controlplane.kubectl import Kubectl
+from tests.rig.stack import ROOT, Stack
+
+pytestmark = pytest.mark.cluster
+
+GRANTED = {
+    ("list", "gpuinstances"),
+    ("watch", "gpuinstances"),
+    ("get", "gpuinstances"),
+    ("patch", "gpuinstances"),
+    ("patch", "gpuinstances/status"),
+    ("get", "secrets"),
+    ("get", "configmaps"),
+    ("create", "events"),
+}
+DENIED = {
+    ("create", "gpuinstances"),
+    ("delete", "gpuinstances"),
+    ("update", "gpuinstances"),
+    ("list", "secrets"),
+    ("watch", "secrets"),
+    ("list", "configmaps"),
+    ("create", "pods"),
+    ("list", "namespaces"),
+    ("get", "leases"),
+}
+
+
+def may(operator: Kubectl, verb: str, resource: str, namespace: str) -> bool:
+    kind, _, subresource = resource.partition("/")
+    flags = [f"--subresource={subresource}"] if subresource else []
+    answer = operator.attempt("auth", "can-i", verb, kind, f"--namespace={namespace}", *flags)
+    return answer.stdout.strip() == "yes"
+
+
+def test_the_operator_may_do_what_it_needs_and_nothing_else(stack: Stack) -> None:
+    """Each right that the role grants is there; rights that would be handy for a thief are not."""
+    operator = Kubectl(stack.operator_kubeconfig())
+    assert {right for right in GRANTED if may(operator, *right, "default")} == GRANTED
+    assert {right for right in DENIED if may(operator, *right, "default")} == set()
+    assert may(operator, "update", "leases", "gpu-instance-operator")
+
+
+def test_a_whole_life_passes_without_a_refusal(stack: Stack, namespace: str) -> None:
+    """From apply to deletion the API server refuses the operator nothing, and it writes only what is its own."""
+    if stack.cluster.audit_log is None:
+        pytest.skip("the audit log of an existing cluster is not ours to read")
+    where = f"--namespace={namespace}"
+    stack.kubectl("apply", where, "-f", str(ROOT / "deploy" / "examples" / "novita" / "gpuinstance.yaml"))
+    stack.kubectl("wait", where, "gpui/trainer", "--for=condition=Ready", "--timeout=60s")
+    stack.kubectl("delete", where, "gpui/trainer", "--timeout=60s")
+    asked = audit.requests(stack.cluster.audit_log, user=stack.operator_user)
+    assert [request for request in asked if request.forbidden] == []
+    here = [request for request in asked if request.namespace == namespace]
+    written = {request.resource for request in here if request.verb not in audit.READS}
+    assert written == {"gpuinstances", "gpuinstances/status", "events"}
