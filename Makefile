@@ -12,7 +12,7 @@ PYTHON := $(VENV)/bin/python
 DEPENDENCIES := $(VENV)/dependencies-$(shell sha256sum requirements-dev.txt | cut -c1-16)
 INSTALLED := $(VENV)/project-$(shell sha256sum pyproject.toml | cut -c1-16)
 CRDS := crds charts/gpu-instance-operator/crds
-GENERATED := $(CRDS) docs/states.md docs/reasons.md
+GENERATED := $(CRDS) docs/states.md docs/reasons.md docs/categories.md
 
 .PHONY: help
 help: ## print this list
@@ -71,6 +71,10 @@ test-unit: setup ## run the tests that need no API server
 test-cluster: controlplane ## run the tests on a real API server
 	@$(PYTHON) -m pytest -m cluster
 
+.PHONY: bench
+bench: controlplane ## measure with many instances (SIZE=1000) and print the numbers beside their limits
+	@$(PYTHON) -m tests.bench --size $(or $(SIZE),1000)
+
 .PHONY: lint
 lint: setup ## check style
 	@$(PYTHON) -m ruff check
@@ -90,7 +94,7 @@ imports: setup ## check who imports whom
 	@$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: generate
-generate: setup ## write what follows from the code: the CRDs, the chart's copy of them, two pages of docs
+generate: setup ## write what follows from the code: the CRDs, the chart's copy of them, three pages of docs
 	@$(PYTHON) -m gpuinstance.api.crd $(CRDS)
 	@$(PYTHON) docs/generate.py
 

@@ -29,6 +29,7 @@ from gpuinstance.reconcile import Reconciler
 from gpuinstance.server import Server
 
 _log = structlog.get_logger("gpuinstance")
+_LAG_SECONDS = 0.25
 _GRACE_SECONDS = 35.0
 """How long running passes may take to finish at shutdown: one provider call and its record."""
 
@@ -37,6 +38,15 @@ _CAPABILITIES: Mapping[ProviderName, Capabilities] = {ProviderName.NOVITA: novit
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+async def _measure_lag(metrics: Metrics) -> None:
+    """Everything runs on one event loop: what blocks it makes every object wait."""
+    loop = asyncio.get_running_loop()
+    while True:
+        asked = loop.time()
+        await asyncio.sleep(_LAG_SECONDS)
+        metrics.lagged(max(0.0, loop.time() - asked - _LAG_SECONDS))
 
 
 async def run(settings: Settings) -> None:
@@ -54,6 +64,7 @@ async def run(settings: Settings) -> None:
     prober = Prober(clock=_now, allowed=settings.probe_allowed_networks, record=metrics.health_check)
     observer = Observer(kube, accounts, prober, _CAPABILITIES, settings, _now)
     reconciler = Reconciler(kube, observer, metrics, _now)
+    observer.known = reconciler.known
     queue = WakeQueue(reconciler.once, workers=settings.workers)
 
     registry = kopf.OperatorRegistry()
@@ -66,6 +77,7 @@ async def run(settings: Settings) -> None:
     server = Server(settings.http_listen, metrics, alive=queue.trouble, ready=queue.trouble)
     await server.start()
     queue.start()
+    lag = asyncio.create_task(_measure_lag(metrics))
     _log.info("started", version=__version__, namespaces=settings.namespaces or "all")
     try:
         await kopf.operator(
@@ -76,6 +88,7 @@ async def run(settings: Settings) -> None:
             standalone=True,
         )
     finally:
+        lag.cancel()
         await queue.stop(grace=_GRACE_SECONDS)
         await reconciler.drain()
         await server.stop()

@@ -91,6 +91,15 @@ class Accounts:
                 self._secrets.popitem(last=False)
         return await asyncio.shield(task)
 
+    async def secret_text(self, namespace: str, name: str, key: str) -> str | None:
+        """Return one value of a Secret, as text; None if there is none. Raises KubeError."""
+        raw = (await self._secret(namespace, name) or {}).get(key)
+        if raw is None:
+            return None
+        text = raw.decode("utf-8", errors="replace").strip()
+        keep_secret(text)
+        return text
+
     def _drop_oldest_accounts(self) -> None:
         while len(self._accounts) > _MOST_ACCOUNTS:
             _, account = self._accounts.popitem(last=False)

@@ -37,6 +37,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS_OF_CALLS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 _SECONDS_OF_PASSES = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
+_SECONDS_OF_LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5)
 _SECONDS_TO_READY = (5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 
 
@@ -79,6 +80,9 @@ class Metrics:
         self._check_seconds = histogram(
             "health_check_duration_seconds", "How long the last try of a checked endpoint took.", _SECONDS_OF_CALLS
         )
+        self._loop_lag = histogram(
+            "event_loop_lag_seconds", "How late the event loop was, measured four times a second.", _SECONDS_OF_LAG
+        )
         self._scraped = _Scraped()
         self.registry.register(self._scraped)
 
@@ -88,6 +92,10 @@ class Metrics:
         """A pass ended."""
         self._add(self._passes, result)
         self._pass_seconds.observe(seconds)
+
+    def lagged(self, seconds: float) -> None:
+        """The event loop came back that much later than asked."""
+        self._loop_lag.observe(seconds)
 
     def decided(self, rule: str) -> None:
         """A rule answered."""

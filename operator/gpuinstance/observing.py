@@ -6,22 +6,23 @@ mistaken for "there is nothing".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.v1alpha1 import GPUInstance
-from gpuinstance.api.words import ConditionType, ProviderName
+from gpuinstance.api.words import ConditionType, PowerState, ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.naming import Identity
 from gpuinstance.core.rules.health import endpoints_to_check
-from gpuinstance.core.snapshot import Blind, HealthReport, Limits, Seen, Snapshot
+from gpuinstance.core.snapshot import Blind, HealthReport, Limits, Neighbours, Seen, Snapshot
 from gpuinstance.credentials import Accounts, CredentialsUnavailable
-from gpuinstance.kube import Kube, KubeError
+from gpuinstance.kube import Body, Kube, KubeError
 from gpuinstance.planning import plan_order, plan_software
 from gpuinstance.providers.base import Capabilities, NotFound, ProviderError, Unauthorized
 
@@ -63,6 +64,8 @@ class Observer:
     capabilities: Mapping[ProviderName, Capabilities]
     settings: Settings
     clock: Callable[[], datetime]
+    known: Callable[[], Iterable[Body]] = tuple
+    """All objects as last seen."""
     _memory: dict[str, _Memory] = field(default_factory=dict)
     _started_at: datetime | None = None
 
@@ -173,17 +176,33 @@ class Observer:
                 return replace(snapshot, plan=await plan_order(self.kube, account, snapshot.spec, namespace))
             case Need.SOFTWARE:
                 return replace(snapshot, software=await plan_software(self.kube, account, snapshot.spec, namespace))
+            case Need.NEIGHBOURS:
+                return replace(snapshot, neighbours=count_neighbours(self.known(), namespace))
             case Need.HEALTH:
                 # Before the first answer each pass is a try of its own; tries within a round are there
                 # to keep a ready instance from losing Ready over one dropped packet.
                 tries = {} if snapshot.was_ready else {"retry_attempts": 0}
                 settings = snapshot.spec.health_check.model_copy(update=tries)
-                report = await self.prober.check(endpoints_to_check(snapshot), settings)
+                headers = await self._headers(snapshot.spec.health_check, namespace)
+                report = await self.prober.check(endpoints_to_check(snapshot), settings, headers=headers)
                 memory = self._remember(instance)
                 memory.health, memory.health_of = report, snapshot.machine_id
                 return replace(snapshot, health=report, health_is_new=True)
             case Need.ADDRESSES | Need.CONFIRMATION:
                 return await self._ask_about_machine(snapshot, account)
+
+    async def _headers(self, health_check: HealthCheck, namespace: str) -> dict[int, dict[str, str]]:
+        """Return the headers of each port's checks; one whose Secret is missing is left out."""
+        found: dict[int, dict[str, str]] = {}
+        for endpoint in health_check.endpoints or ():
+            for header in endpoint.headers or ():
+                value = header.value
+                if header.value_from is not None:
+                    reference = header.value_from.secret_key_ref
+                    value = await self.accounts.secret_text(namespace, reference.name, reference.key)
+                if value is not None:
+                    found.setdefault(endpoint.port, {})[header.name] = value
+        return found
 
     async def _ask_about_machine(self, snapshot: Snapshot, account: SharedListing) -> Snapshot:
         """Ask for the one recorded machine: the provider's own word on it, with its addresses."""
@@ -202,3 +221,34 @@ class Observer:
         shown = replace(listed, state=machine.state, word=machine.word, trouble=machine.trouble)
         view = replace(snapshot.view, machines=(shown, *others))
         return replace(snapshot, view=view, addresses=machine.ports)
+
+
+def count_neighbours(bodies: Iterable[Body], namespace: str) -> Neighbours:
+    """Return how many instances of a namespace should be up, and how many of them are in trouble."""
+    total = in_trouble = 0
+    for body in bodies:
+        spec, metadata = body.get("spec") or {}, body["metadata"]
+        if metadata["namespace"] != namespace or spec.get("powerState") == PowerState.STOPPED or spec.get("suspend"):
+            continue
+        total += 1
+        conditions = (body.get("status") or {}).get("conditions") or ()
+        reason = next((c["reason"] for c in conditions if c["type"] == ConditionType.READY), None)
+        in_trouble += reason in _TROUBLE
+    return Neighbours(total, in_trouble)
+
+
+_TROUBLE = frozenset(
+    {
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.INSTANCE_EXITED,
+        Reason.INSTANCE_FAILED,
+        Reason.INSTANCE_LOST,
+        Reason.CREATE_TIMED_OUT,
+        Reason.START_TIMED_OUT,
+        Reason.RECOVERING,
+        Reason.RECOVERY_HELD,
+        Reason.RESTARTING,
+        Reason.RECREATING,
+    }
+)
+"""Reasons of Ready that count as trouble of a namespace; what is being helped still counts."""

@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gpuinstance.api.parts import EnvVar
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.spec import EnvVar, GPUInstanceSpec
+from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.core.model import Order, Region, Software, Template
 from gpuinstance.core.plan import make_order, make_software
 from gpuinstance.core.snapshot import Refusal

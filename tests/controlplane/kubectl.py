@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.controlplane.processes import tether
+
 _SECONDS = 120.0
 
 
@@ -70,6 +72,7 @@ class Kubectl:
             text=True,
             timeout=seconds,
             check=False,
+            preexec_fn=tether(),  # a `kubectl wait` must not go on after its caller's death
         )
 
     def within(self, namespace: str) -> Kubectl:

@@ -92,13 +92,6 @@ class Child:
         return f"{self.name} does not run (exit code {code}); the end of {self.log}:\n{self.tail()}"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        parent = os.getpid()
-
-        def tether() -> None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # the caller died before the tether held
-                os._exit(1)
-
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 self._command,
@@ -107,7 +100,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
-                preexec_fn=tether,  # noqa: PLW1509 - the spawner thread holds no lock of ours when it forks
+                preexec_fn=tether(),  # noqa: PLW1509 - the spawner thread holds no lock of ours when it forks
             )
 
     def _end(self, number: signal.Signals, seconds: float) -> int | None:
@@ -157,6 +150,18 @@ class _Spawner:
 
 
 _spawner = _Spawner()
+
+
+def tether() -> Callable[[], None]:
+    """Return what a child calls before it becomes its program, to die with the thread that starts it."""
+    parent = os.getpid()
+
+    def bind() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # the caller died before the tether held
+            os._exit(1)
+
+    return bind
 
 
 def free_port() -> int:

@@ -11,9 +11,34 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from gpuinstance.api.base import ApiModel, cel, list_map
+from gpuinstance.api.parts import KeyRef
 from gpuinstance.api.words import PortProtocol, Requirement
 
 DEFAULT_EXPECTED_STATUSES = "200-399"
+
+
+class HeaderSource(ApiModel):
+    """Where the value of a header comes from."""
+
+    secret_key_ref: KeyRef = Field(description="A key of a Secret in the same namespace.")
+
+
+class Header(ApiModel):
+    """One header of a health check; exactly one of `value` and `valueFrom`."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            ("has(self.value) != has(self.valueFrom)", "exactly one of value and valueFrom is required"),
+        )
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern="^[A-Za-z0-9-]+$")] = Field(
+        description="Name of the header."
+    )
+    value: Annotated[str, Field(max_length=1024, pattern="^[ -~]*$")] | None = Field(
+        None, description="Its value, in plain sight; put secrets into `valueFrom`."
+    )
+    value_from: HeaderSource | None = Field(None, description="Takes the value from a Secret, e.g. a bearer token.")
 
 
 class HealthEndpoint(ApiModel):
@@ -40,6 +65,10 @@ class HealthEndpoint(ApiModel):
     ] = Field(
         DEFAULT_EXPECTED_STATUSES,
         description="Status codes and ranges that count as healthy, such as `200,401` or the default `200-399`.",
+    )
+
+    headers: Annotated[list[Header], Field(max_length=10, json_schema_extra=list_map("name"))] | None = Field(
+        None, description="Headers to send with http checks."
     )
 
 
@@ -84,6 +113,19 @@ class HealthCheck(ApiModel):
     )
     failure_threshold: Annotated[int, Field(ge=1, le=100)] = Field(
         3, description="Failed rounds in a row that make a ready instance unready, 1-100. Default: 3."
+    )
+    success_threshold: Annotated[int, Field(ge=1, le=10)] = Field(
+        1, description="Good rounds in a row that make an instance ready, 1-10. Default: 1."
+    )
+    body_error_patterns: (
+        Annotated[list[Annotated[str, Field(min_length=3, max_length=200)]], Field(max_length=20)] | None
+    ) = Field(
+        None,
+        description=(
+            "Further phrases that make an answer unhealthy in spite of a good status, beside the known ones such as "
+            "`bad gateway`. They count where error pages have them: in the title or heading, in a very short text, or "
+            "in an error field of JSON."
+        ),
     )
     require: Requirement = Field(
         Requirement.ALL, description="`All` (the default): every endpoint must be healthy; `Any`: one is enough."

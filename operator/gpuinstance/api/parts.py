@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gpuinstance.api.base import ApiModel, Duration, ObjectName, cel
-from gpuinstance.api.words import BillingMode, PortProtocol
+from gpuinstance.api.words import BillingMode, PortProtocol, RecoveryPolicy, SpotReclaimPolicy
 
 PortNumber = Annotated[
     int,
@@ -172,6 +172,34 @@ class Timeouts(ApiModel):
     delete: Duration = Field(
         timedelta(minutes=10),
         description=("From a delete to a machine that is gone; passing it is reported, deletion goes on."),
+    )
+
+
+class Recovery(ApiModel):
+    """What the operator does by itself about a machine in trouble, and how often."""
+
+    policy: RecoveryPolicy = Field(
+        RecoveryPolicy.NEVER,
+        description=(
+            "For a machine that does not become or stay healthy, or goes down by itself: `Never` reports it; `Restart` "
+            "restarts or starts it; `Recreate` removes it with all data on it and buys another by the current spec and "
+            "price cap, also after a failure or loss. Nothing is done while more than half of the namespace's "
+            "instances are in trouble: then the cause is likely elsewhere."
+        ),
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = Field(
+        3,
+        description=(
+            "Attempts, 1-10, before a person is asked; counted in `status.recoveryAttempts`, forgotten after ten "
+            "minutes of being Ready. The pause between attempts doubles from 30 seconds to 10 minutes. Default: 3."
+        ),
+    )
+    on_spot_reclaim: SpotReclaimPolicy = Field(
+        SpotReclaimPolicy.NEVER,
+        description=(
+            "After the provider has taken a spot machine back: `Never` reports it; `Start` starts it again as soon as "
+            "there is capacity; `Recreate` buys another, and asks the price cap again. Default: Never."
+        ),
     )
 
 

@@ -34,6 +34,12 @@ class Reason(StrEnum):
     CONFIRMING_CREATE = "ConfirmingCreate"
     """A create call got no answer; the operator looks whether it took effect before it acts."""
 
+    RECOVERING = "Recovering"
+    """`spec.recovery` is at work on a machine in trouble, or pauses before its next attempt."""
+    RECOVERY_HELD = "RecoveryHeld"
+    """More than half of the namespace's instances are in trouble: nothing is restarted, because the
+    cause is likely elsewhere."""
+
     # Settled, as wanted.
     READY = "Ready"
     """The machine runs, is healthy, and the spec is applied."""
@@ -115,5 +121,11 @@ class Reason(StrEnum):
     """The machine is not gone after `spec.timeouts.delete`; deletion goes on."""
     HEALTH_CHECK_FAILED = "HealthCheckFailed"
     """The application does not answer as `spec.healthCheck` demands."""
+    SPOT_RECLAIM_NOTIFIED = "SpotReclaimNotified"
+    """The provider has announced that it takes the spot machine back; it still runs."""
+    SPOT_RECLAIMING = "SpotReclaiming"
+    """The provider is taking the spot machine back."""
+    SPOT_RECLAIMED = "SpotReclaimed"
+    """The provider has taken the spot machine back."""
     DRIFT_DETECTED = "DriftDetected"
     """Someone changed the machine at the provider; `spec.drift` says what follows."""

@@ -12,7 +12,17 @@ from pydantic import ConfigDict, Field
 
 from gpuinstance.api.base import ApiModel, cel, list_map
 from gpuinstance.api.health import HealthCheck
-from gpuinstance.api.parts import Actions, Billing, CredentialsRef, EnvVar, NetworkVolume, PortSpec, Product, Timeouts
+from gpuinstance.api.parts import (
+    Actions,
+    Billing,
+    CredentialsRef,
+    EnvVar,
+    NetworkVolume,
+    PortSpec,
+    Product,
+    Recovery,
+    Timeouts,
+)
 from gpuinstance.api.words import DeletionPolicy, DriftPolicy, PowerState, ProviderName
 
 DEFAULT_ROOTFS_GB = 60
@@ -149,6 +159,10 @@ class GPUInstanceSpec(ApiModel):
         ),
     )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long each step may take.")
+    recovery: Recovery = Field(
+        default_factory=Recovery,
+        description="What the operator does by itself about a machine in trouble. Default: it only reports.",
+    )
     deletion_policy: DeletionPolicy = Field(
         DeletionPolicy.DELETE,
         description=(

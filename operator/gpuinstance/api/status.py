@@ -121,6 +121,7 @@ class HealthStatus(ApiModel):
     endpoints: Annotated[list[EndpointHealth], Field(json_schema_extra=list_map("port"))] = Field(default_factory=list)
     started_at: Time | None = Field(None, description="When checking began after the machine came up.")
     completed_at: Time | None = Field(None, description="When it first became healthy after that.")
+    consecutive_successes: int = Field(0, description="Good rounds in a row while not ready, up to successThreshold.")
     consecutive_failures: int = Field(0, description="Failed rounds in a row since it was last healthy.")
 
 
@@ -178,6 +179,8 @@ class GPUInstanceStatus(ApiModel):
     handled_actions: HandledActions = Field(
         default_factory=HandledActions, description="Action tokens that have been carried out."
     )
+    recovery_attempts: int = Field(0, description="Recovery attempts since the instance was last Ready for a while.")
+    last_recovery_at: Time | None = Field(None, description="When the last of them began.")
     estimated_ready_at: Time | None = Field(None, description="When the running operation is expected to end in Ready.")
     created_at: Time | None = Field(None, description="When the current machine was bought.")
     started_at: Time | None = Field(None, description="When the machine was last seen to come up.")

@@ -56,6 +56,22 @@ class Requirement(StrEnum):
     ANY = "Any"
 
 
+class RecoveryPolicy(StrEnum):
+    """What to do about a machine that is up and not healthy, or down although it should be up."""
+
+    NEVER = "Never"
+    RESTART = "Restart"
+    RECREATE = "Recreate"
+
+
+class SpotReclaimPolicy(StrEnum):
+    """What to do after the provider has taken a spot machine back."""
+
+    NEVER = "Never"
+    START = "Start"
+    RECREATE = "Recreate"
+
+
 class Phase(StrEnum):
     """A one-word summary for people; the operator never reads it back."""
 
@@ -126,6 +142,7 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"
     HEALTHY = "Healthy"
     PAUSED = "Paused"
+    SPOT_INTERRUPTION = "SpotInterruption"
 
 
 class ConditionStatus(StrEnum):

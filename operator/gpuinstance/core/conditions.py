@@ -19,6 +19,7 @@ from typing import Any
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus, HealthStatus, InstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase
+from gpuinstance.core.model import Machine, MachineState, SpotState
 from gpuinstance.core.snapshot import Blind, Snapshot
 
 _QUIET = timedelta(seconds=30)
@@ -102,11 +103,26 @@ def _conditions(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | Non
     if verdict.work is Work.STUCK:
         wanted.append((ConditionType.STALLED, true, verdict.reason, verdict.message))
     wanted.append((ConditionType.SYNCED, *(verdict.synced or _default_synced(snapshot, verdict))))
-    wanted.append((ConditionType.HEALTHY, *_health(verdict, health)))
+    wanted.append((ConditionType.HEALTHY, *_health(snapshot, verdict, health)))
+    if (interruption := _spot_interruption(snapshot.machine)) is not None:
+        wanted.append((ConditionType.SPOT_INTERRUPTION, true, *interruption))
     if snapshot.spec.suspend:
         message = "spec.suspend is true: the operator looks but does not touch"
         wanted.append((ConditionType.PAUSED, true, Reason.SUSPENDED, message))
     return [_condition(snapshot, *condition) for condition in wanted]
+
+
+def _spot_interruption(machine: Machine | None) -> tuple[Reason, str] | None:
+    """Return what the provider does, or is about to do, to a spot machine."""
+    if machine is None:
+        return None
+    if machine.reclaimed_at is not None and machine.state is MachineState.STOPPED:
+        return Reason.SPOT_RECLAIMED, f"the provider has taken machine {machine.id} back"
+    if machine.spot is SpotState.RECLAIMING:
+        return Reason.SPOT_RECLAIMING, f"the provider is taking machine {machine.id} back"
+    if machine.spot is SpotState.NOTIFIED:
+        return Reason.SPOT_RECLAIM_NOTIFIED, f"the provider will take machine {machine.id} back: save what matters"
+    return None
 
 
 def _default_synced(snapshot: Snapshot, verdict: Verdict) -> tuple[ConditionStatus, Reason, str]:
@@ -117,12 +133,15 @@ def _default_synced(snapshot: Snapshot, verdict: Verdict) -> tuple[ConditionStat
     return ConditionStatus.FALSE, verdict.reason, verdict.message
 
 
-def _health(verdict: Verdict, health: HealthStatus | None) -> tuple[ConditionStatus, Reason, str]:
-    if health is None:
-        if verdict.ready is ConditionStatus.TRUE:
-            return ConditionStatus.TRUE, Reason.HEALTHY, "nothing to check"
+def _health(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | None) -> tuple[ConditionStatus, Reason, str]:
+    if verdict.ready is ConditionStatus.TRUE:
+        words = "every required endpoint answers" if health is not None else "nothing to check"
+        return ConditionStatus.TRUE, Reason.HEALTHY, words
+    machine = snapshot.machine
+    is_up = machine is not None and machine.state is MachineState.RUNNING and not snapshot.deleting
+    if health is None or not is_up:
         return ConditionStatus.UNKNOWN, Reason.NOT_CHECKED, "health is checked while the machine runs"
-    if verdict.ready is ConditionStatus.TRUE or health.overall is OverallHealth.HEALTHY:
+    if health.overall is OverallHealth.HEALTHY:
         return ConditionStatus.TRUE, Reason.HEALTHY, "every required endpoint answers"
     return ConditionStatus.FALSE, Reason.HEALTH_CHECK_FAILED, describe_health(health)
 

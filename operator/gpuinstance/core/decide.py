@@ -32,6 +32,12 @@ from gpuinstance.core.rules.power import (
     stop_when_unwanted,
     wait_while_changing,
 )
+from gpuinstance.core.rules.recovery import (
+    recover_exited_machine,
+    recover_failed_machine,
+    recover_lost_machine,
+    recover_when_unhealthy,
+)
 from gpuinstance.core.rules.trust import (
     back_off_after_failure,
     leave_suspended_machine,
@@ -54,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     adopt_what_carries_our_name,
     wait_for_unconfirmed_create,
     recreate_on_token,
+    recover_lost_machine,
     report_lost_machine,
     beware_of_namesake,
     wait_until_others_are_gone,
@@ -61,15 +68,18 @@ RULES: tuple[Rule, ...] = (
     refuse_above_price_limit,
     create_when_missing,
     leave_suspended_machine,
+    recover_failed_machine,
     report_failed_machine,
     wait_while_changing,
     give_up_after_deadline,
     stop_when_unwanted,
+    recover_exited_machine,
     start_when_wanted,
     restart_on_token,
     demand_recreate,
     apply_change,
     learn_addresses,
+    recover_when_unhealthy,
     wait_until_healthy,
     settled,
 )

@@ -21,6 +21,8 @@ class Need(Enum):
     """Where the machine's ports are published."""
     CONFIRMATION = auto()
     """The provider's own word on whether the recorded machine is gone."""
+    NEIGHBOURS = auto()
+    """How many instances of the namespace are in trouble."""
     HEALTH = auto()
     """A round of health checks."""
 

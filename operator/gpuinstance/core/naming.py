@@ -3,23 +3,29 @@
     gpui-default-trainer-943a2f83-1
     │    │               │        └ attempt: a new number for each purchase
     │    │               └ first 8 hex digits of the uid
-    │    └ namespace and name, shortened, for people
+    │    └ namespace and name, for people
     └ mark of this cluster (a setting), so that two clusters can share an account
 
-Names hold only letters, digits and hyphens, the characters that every provider accepts.
+Names hold only letters, digits and hyphens, the characters that every provider accepts. Where that would
+let two objects read alike (`a/b-c` and `a-b/c`, dots, long names), a digest of namespace and name follows
+them: a machine of a living object must never pass for one of another object's former life.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 from gpuinstance.api.v1alpha1 import ObjectMeta
 from gpuinstance.core.model import Machine
 
 _STEM_LENGTH = 60
+_DIGEST_LENGTH = 8
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,12 @@ class Identity:
     @classmethod
     def of(cls, metadata: ObjectMeta, *, mark: str) -> Identity:
         """Return the identity of an object in the cluster with this mark."""
-        stem = _NOT_IN_NAMES.sub("-", f"{metadata.namespace}-{metadata.name}".lower())
-        return cls(mark, stem[:_STEM_LENGTH].rstrip("-"), metadata.uid.replace("-", "")[:8])
+        return cls(mark, _stem(metadata.namespace, metadata.name), metadata.uid.replace("-", "")[:8])
+
+    @property
+    def spread(self) -> float:
+        """A fixed share between 0 and 1, so that objects that begin together do not stay in step."""
+        return crc32(self.uid8.encode()) / 2**32
 
     def name(self, attempt: int) -> str:
         """Return the machine's name for one purchase."""
@@ -44,7 +54,7 @@ class Identity:
         """Return the attempt in a name that is ours; None for every other name."""
         prefix = f"{self.mark}-{self.stem}-{self.uid8}-"
         number = name.removeprefix(prefix)
-        return int(number) if name.startswith(prefix) and number.isdecimal() else None
+        return int(number) if name.startswith(prefix) and _ATTEMPT.fullmatch(number) else None
 
     def is_namesake(self, name: str) -> bool:
         """True for a machine of the same namespace and name but another uid."""
@@ -56,3 +66,13 @@ class Identity:
         """Return the machines that carry our name, newest purchase first."""
         found = [(attempt, machine) for machine in machines if (attempt := self.attempt_of(machine.name)) is not None]
         return tuple(machine for _, machine in sorted(found, key=lambda pair: (-pair[0], pair[1].id)))
+
+
+def _stem(namespace: str, name: str) -> str:
+    """Return the part of a machine's name that stands for one namespace and name, and for no other."""
+    exact = f"{namespace}-{name}"
+    readable = _NOT_IN_NAMES.sub("-", exact.lower())
+    if readable == exact and len(exact) <= _STEM_LENGTH and "-" not in namespace:
+        return exact
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{readable[: _STEM_LENGTH - _DIGEST_LENGTH - 1].rstrip('-')}-{digest}"

@@ -43,9 +43,10 @@ def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     """Return the transition between two saved statuses, if it is worth an Event."""
     before, after = old.condition(ConditionType.READY), new.condition(ConditionType.READY)
     if after is None or _same(before, after):
-        return _drift(old, new)
+        return _spot(old, new) or _drift(old, new)
     if after.status is ConditionStatus.TRUE:
-        return News(Reason.READY, _ready_story(new, after), warning=False)
+        # Drift that came to light together with Ready would never be told later.
+        return _drift(old, new) or News(Reason.READY, _ready_story(new, after), warning=False)
     reason = Reason(after.reason)
     if reason in _QUIET:
         return None
@@ -55,6 +56,13 @@ def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
 
 def _same(before: Condition | None, after: Condition) -> bool:
     return before is not None and before.status is after.status and before.reason == after.reason
+
+
+def _spot(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    before, after = old.condition(ConditionType.SPOT_INTERRUPTION), new.condition(ConditionType.SPOT_INTERRUPTION)
+    if after is None or (before is not None and before.reason == after.reason):
+        return None
+    return News(Reason(after.reason), after.message, warning=True)
 
 
 def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:

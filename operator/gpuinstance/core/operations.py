@@ -118,6 +118,15 @@ def refuse(
     )
 
 
+def revoke(operation: Operation, snapshot: Snapshot, *, message: str) -> Operation:
+    """Return the operation as not begun, because the machine had moved on: the next look decides anew."""
+    error = OperationError(
+        code=Reason.REQUEST_REJECTED, category=ErrorCategory.RETRYABLE, retryable=True, message=message
+    )
+    failed = reach(operation, OperationPhase.FAILED, snapshot)
+    return failed.model_copy(update={"retry_at": snapshot.now, "error": error})
+
+
 def leave_unknown(operation: Operation, *, message: str) -> Operation:
     """Return the operation with the note that its call got no answer; it stays `initiated`."""
     error = OperationError(
@@ -133,6 +142,15 @@ def time_out(operation: Operation, snapshot: Snapshot, *, reason: Reason, messag
     return failed.model_copy(update={"error": error, "retry_at": snapshot.now + _SLOWEST_RETRY})
 
 
+RECOVERY = "recovery/"
+"""Tokens of operations that `spec.recovery` asked for begin so."""
+
+
+def is_recovery(operation: Operation) -> bool:
+    """True if the operator itself asked for the operation, by `spec.recovery`."""
+    return (operation.token or "").startswith(RECOVERY)
+
+
 def has_restarted(operation: Operation, machine: Machine) -> bool:
     """True if the machine came up anew since the operation began.
 
@@ -141,6 +159,12 @@ def has_restarted(operation: Operation, machine: Machine) -> bool:
     before, now = operation.machine_started_at, machine.started_at
     # A status keeps whole seconds.
     return now is not None and (before is None or now.replace(microsecond=0) > before)
+
+
+def is_shown(operation: Operation, machine: Machine, snapshot: Snapshot) -> bool:
+    """True if the picture is from after the call: the machine came up since, or the effect would show by now."""
+    sent = operation.phases.monitoring_at or operation.started_at
+    return has_restarted(operation, machine) or snapshot.settled_since(sent)
 
 
 def end(snapshot: Snapshot) -> dict[str, Any]:

@@ -65,8 +65,9 @@ def record(snapshot: Snapshot, action: Action, answer: Answer) -> Decision:
         noted = operations.leave_unknown(operation, message=answer.message)
         return Decision(status=status.model_copy(update={"operation": noted}), requeue_after=again)
     if isinstance(answer, Outdated):
-        # Neither refused nor accepted: the machine is in another state than the picture showed.
-        return Decision(status=status, requeue_after=again)
+        # A definite no, and no fault of anybody: the machine is in another state than the picture showed.
+        revoked = operations.revoke(operation, snapshot, message=answer.message)
+        return Decision(status=status.model_copy(update={"operation": revoked}), requeue_after=again)
     if isinstance(answer, Refused):
         return _refused(snapshot, answer)
     accepted = operations.reach(operation, OperationPhase.MONITORING, snapshot)
@@ -82,8 +83,9 @@ def record(snapshot: Snapshot, action: Action, answer: Answer) -> Decision:
 
 def _is_about_surplus(snapshot: Snapshot, action: Action, operation: Operation) -> bool:
     """True for the removal of a second machine: its answer says nothing about the operation in flight."""
-    is_removal = isinstance(action, Delete) and operation.type is not OperationType.DELETE
-    return is_removal and action.machine_id != snapshot.machine_id
+    if not isinstance(action, Delete) or operation.type is OperationType.DELETE:
+        return False
+    return action.machine_id != snapshot.machine_id
 
 
 def _refused(snapshot: Snapshot, answer: Refused) -> Decision:

@@ -98,6 +98,14 @@ class HealthReport:
         return OverallHealth.PARTIAL if healthy else OverallHealth.UNHEALTHY
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The instances of one namespace that should be up, this one included."""
+
+    total: int
+    in_trouble: int
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One object, its machine, and the moment."""
@@ -115,6 +123,8 @@ class Snapshot:
     """Where the machine's ports are published; gathered on demand."""
     confirmed_gone: frozenset[str] = frozenset()
     """Machine ids that the provider, asked in this pass, does not know or shows as removed."""
+    neighbours: Neighbours | None = None
+    """How the namespace's other instances are; gathered on demand."""
     health: HealthReport | None = None
     """The latest round of checks of this machine; a new one is gathered on demand."""
     health_is_new: bool = False

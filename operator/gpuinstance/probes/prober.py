@@ -43,8 +43,7 @@ class _Round:
     """What the checks of one call have in common."""
 
     settings: HealthCheck
-    headers: Mapping[str, str] = field(repr=False)
-    patterns: tuple[str, ...]
+    headers: Mapping[int, Mapping[str, str]] = field(repr=False)
     deadline: float
     """In the time of the event loop."""
 
@@ -85,18 +84,17 @@ class Prober:
         checks: Sequence[Check],
         health_check: HealthCheck,
         *,
-        headers: Mapping[str, str] | None = None,
-        patterns: Sequence[str] = (),
+        headers: Mapping[int, Mapping[str, str]] | None = None,
     ) -> HealthReport:
         """Ask all endpoints and return one result each, in their order. Raises nothing but cancellation.
 
-        `headers` are sent with each http check and may be secret; `patterns` extend the phrases of
-        `errorpages`. Each answer is at least as fresh as `checked_at`.
+        `headers` are sent with the http check of their port and may be secret. Each answer is at least as
+        fresh as `checked_at`.
         """
         checked_at = self._clock()
         allowed = min(health_check.timeout_seconds + self._round_seconds, health_check.max_wait_seconds)
         deadline = asyncio.get_running_loop().time() + allowed
-        round_ = _Round(health_check, headers or {}, tuple(patterns), deadline)
+        round_ = _Round(health_check, headers or {}, deadline)
         results = await asyncio.gather(*(self._endpoint(check, round_) for check in checks))
         return HealthReport(checked_at, tuple(results))
 
@@ -159,7 +157,9 @@ class Prober:
         try:
             async with asyncio.timeout(round_.settings.timeout_seconds):
                 if check.protocol is PortProtocol.HTTP:
-                    return await self._asker.http(check, round_.headers, round_.patterns)
+                    return await self._asker.http(
+                        check, round_.headers.get(check.port, {}), round_.settings.body_error_patterns or ()
+                    )
                 await self._asker.tcp(check)
                 return None
         except Exception as error:  # noqa: BLE001 - whatever happens to a check is its result

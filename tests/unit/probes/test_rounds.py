@@ -64,7 +64,7 @@ async def test_headers_of_the_user_are_sent_but_decide_nothing(patient: Patient)
         "Transfer-Encoding": "chunked",
     }
     async with serving(says(http(), heard=heard)) as port:
-        await patient.prober.check([http_check(port)], quick(), headers=headers)
+        await patient.prober.check([http_check(port)], quick(), headers={80: headers})
     request = heard[0].decode()
     assert "Authorization: Bearer x" in request
     assert "user-agent: mine" in request
@@ -76,7 +76,7 @@ async def test_headers_of_the_user_are_sent_but_decide_nothing(patient: Patient)
 async def test_a_header_that_cannot_be_sent_is_a_failure_that_does_not_show_it(patient: Patient) -> None:
     """A Secret that ends in a newline must not crash a pass, nor be told."""
     async with serving(says(http())) as port:
-        report = await patient.prober.check([http_check(port)], quick(), headers={"X-Token": "hush\nhush"})
+        report = await patient.prober.check([http_check(port)], quick(), headers={80: {"X-Token": "hush\nhush"}})
     assert not report.results[0].healthy
     assert "hush" not in repr(report)
 

@@ -67,7 +67,7 @@ def _found_applied(s: Snapshot, operation: Operation, machine: Machine) -> Decis
     shown, before = set(shown_ports(machine).split(",")), set((s.status.applied.ports or "").split(","))
     asked = set(wanted.split(","))
     arrived = {
-        "software": operations.has_restarted(operation, machine),
+        "software": operations.has_restarted(operation, machine) and machine.image in ("", s.spec.image or machine.image),
         # The provider may publish ports of its own beside ours.
         "ports": asked - {""} <= shown and not (before - asked - {""}) & shown,
         "disk": wanted.isdecimal() and (machine.rootfs_gb or 0) >= int(wanted),

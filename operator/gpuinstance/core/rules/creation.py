@@ -64,10 +64,8 @@ def _surplus(s: Snapshot, current: Machine | None) -> list[Machine]:
 
 def _is_create_settling(s: Snapshot) -> bool:
     """True while a listing may still lack the machine of a create, or show the one before it."""
-    operation = s.operation
-    if operation is None or operation.type is not OperationType.CREATE:
-        return False
-    return not s.settled_since(operation.phases.monitoring_at or operation.started_at)
+    creates = [o for o in (s.operation, s.status.last_operation) if o is not None and o.type is OperationType.CREATE]
+    return any(not s.settled_since(o.phases.monitoring_at or o.started_at) for o in creates)
 
 
 def _adopted(s: Snapshot, machine: Machine) -> dict[str, Any]:
@@ -118,11 +116,12 @@ def wait_for_unconfirmed_create(s: Snapshot) -> Decision | None:
 def recreate_on_token(s: Snapshot) -> Decision | None:
     """A new token in `actions.recreate`: ask the price first, then remove, then buy."""
     token = s.spec.actions.recreate
-    if token is None or token == s.status.handled_actions.recreate or s.machine_id is None:
+    if s.machine_id is None:
         return None
     operation = _recreating(s)
     if operation is None:
-        return (_cannot_buy(s) or _remove_old(s, token)) if s.wants_running else None
+        is_new = token is not None and token != s.status.handled_actions.recreate
+        return replace_machine(s, token) if is_new and s.wants_running else None
     if s.machine is not None:
         return _watch_removal(s, operation, s.machine)
     if s.machine_id not in s.confirmed_gone:
@@ -132,11 +131,19 @@ def recreate_on_token(s: Snapshot) -> Decision | None:
 
 def _recreating(s: Snapshot) -> Operation | None:
     """Return the replacement under way; a token that is set meanwhile asks for nothing more."""
+    operation = s.in_flight(OperationType.RECREATE)
+    if operation is None or operations.is_recovery(operation):
+        return operation
     token, handled = s.spec.actions.recreate, s.status.handled_actions.recreate
-    return s.in_flight(OperationType.RECREATE) if token is not None and token != handled else None
+    return operation if token is not None and token != handled else None
 
 
-def _remove_old(s: Snapshot, token: str | None) -> Decision:
+def replace_machine(s: Snapshot, token: str | None, **changes: Any) -> Decision:
+    """Begin to replace the machine, if another could be bought at an allowed price."""
+    return _cannot_buy(s) or _remove_old(s, token, **changes)
+
+
+def _remove_old(s: Snapshot, token: str | None, **more: Any) -> Decision:
     """Save the intent to replace the machine; remove it, unless that has already happened."""
     operation = operations.begin(s, OperationType.RECREATE, attempt=s.status.attempts + 1, token=token)
     last = s.operation if s.operation is not None and s.operation.type is not operation.type else None
@@ -146,6 +153,7 @@ def _remove_old(s: Snapshot, token: str | None) -> Decision:
         "endpoints": None,
         "health_check": None,
         **operations.estimated_end(s, operation),
+        **more,
     }
     if s.machine is None:
         return wait(s, Phase.CREATING, Reason.RECREATING, "buying a new machine", **changes)
@@ -170,9 +178,14 @@ def _watch_removal(s: Snapshot, operation: Operation, machine: Machine) -> Decis
     return wait(s, Phase.TERMINATING, Reason.RECREATING, message)
 
 
+def may_be_lost(s: Snapshot) -> bool:
+    """True if the recorded machine is not shown, and not by our doing."""
+    return s.machine_id is not None and s.machine is None and _recreating(s) is None
+
+
 def report_lost_machine(s: Snapshot) -> Decision | None:
     """A machine that vanished without our doing is reported, never silently bought again."""
-    if s.machine_id is None or s.machine is not None or _recreating(s) is not None:
+    if not may_be_lost(s):
         return None
     if s.machine_id not in s.confirmed_gone:
         return need(s, Need.CONFIRMATION)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import InstanceStatus
 from gpuinstance.api.words import ConditionStatus, DeletionPolicy, OperationPhase, OperationType, Phase
 from gpuinstance.core import operations
 from gpuinstance.core.conditions import Verdict, Work, write
@@ -78,7 +81,17 @@ def _watch_removal(s: Snapshot, machine: Machine) -> Decision:
         message = f"{late}: deletion goes on; it may still be billed"
         return wait(s, Phase.TERMINATING, Reason.DELETE_TIMED_OUT, message)
     message = f"waiting until the provider shows machine {machine.id} gone"
-    return wait(s, Phase.TERMINATING, Reason.TERMINATING, message)
+    return wait(s, Phase.TERMINATING, Reason.TERMINATING, message, **_noted(s))
+
+
+def _noted(s: Snapshot) -> dict[str, Any]:
+    """Record a machine of which there is no record, as after somebody has emptied the status.
+
+    Otherwise the next pass would take what this one writes as proof that nothing was ever bought.
+    """
+    if s.status.instance is not None:
+        return {}
+    return {"instance": InstanceStatus(id=s.alive[0].id, name=s.alive[0].name)}
 
 
 def _refused(s: Snapshot, machine: Machine, reason: Reason, words: str) -> Decision:
@@ -97,11 +110,14 @@ def _stop_first(s: Snapshot) -> Decision:
                 f"machine {frozen.id} is frozen by the provider ({frozen.word}) and cannot be stopped: "
                 "set deletionPolicy to Delete or Orphan to let the object go"
             )
-            return wait(s, Phase.TERMINATING, Reason.INSTANCE_SUSPENDED, message)
+            return wait(s, Phase.TERMINATING, Reason.INSTANCE_SUSPENDED, message, **_noted(s))
         if any(m.state.is_changing for m in s.alive):
-            return wait(
-                s, Phase.TERMINATING, Reason.STOPPING, "waiting until the machine is down, as deletionPolicy Stop asks"
-            )
+            message = "waiting until the machine is down, as deletionPolicy Stop asks"
+            return wait(s, Phase.TERMINATING, Reason.STOPPING, message, **_noted(s))
+        starting = s.in_flight(OperationType.START)
+        if starting is not None and s.machine is not None and not operations.is_shown(starting, s.machine, s):
+            message = f"machine {s.machine.id} was just started: waiting until it can be stopped"
+            return wait(s, Phase.TERMINATING, Reason.STOPPING, message)
         return _release(s, "the machine is down and kept, as deletionPolicy Stop asks")
     operation = s.in_flight(OperationType.STOP)
     if operation is not None and not s.settled_since(operation.started_at):
@@ -127,6 +143,7 @@ def _act(s: Snapshot, kind: OperationType, action: Action, message: str) -> Deci
         operation=operation,
         last_operation=last,
         estimated_ready_at=None,
+        **_noted(s),
     )
 
 

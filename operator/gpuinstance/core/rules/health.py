@@ -11,6 +11,7 @@ from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import Endpoint, EndpointHealth, HealthStatus, InstanceStatus
 from gpuinstance.api.words import (
     ConditionStatus,
+    ConditionType,
     DriftPolicy,
     OperationPhase,
     Outcome,
@@ -29,11 +30,13 @@ from gpuinstance.core.rules.answers import need, stuck, wait
 from gpuinstance.core.rules.change import drift
 from gpuinstance.core.snapshot import HealthReport, Snapshot
 
-
 _WAITING = "the machine runs; waiting for its application to answer"
 _WARM_UP = timedelta(seconds=30)
 """What is wrong with an application that has just been started is told only after this: most come up
 through refused connections and a proxy's error pages within seconds."""
+
+_FORGET_RECOVERY_AFTER = timedelta(minutes=10)
+"""An instance that has been Ready for so long gets all its recovery attempts back."""
 
 
 def _is_up(s: Snapshot) -> bool:
@@ -132,10 +135,10 @@ def wait_until_healthy(s: Snapshot) -> Decision | None:
     if not _is_up(s) or not s.spec.health_check.enabled or not endpoints_to_check(s):
         return None
     report = s.health
-    if report is None or (not s.health_is_new and s.now - report.checked_at >= _pause(s)):
+    if report is None or _is_due(s, report):
         return need(s, Need.HEALTH)
     if is_healthy(s.spec, report):
-        return None
+        return _prove_health(s, report)
     began = _began(s)
     before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
     failures = before.consecutive_failures + (1 if s.health_is_new and s.was_ready else 0)
@@ -152,7 +155,49 @@ def wait_until_healthy(s: Snapshot) -> Decision | None:
         return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, _WAITING, **began)
     began["health_check"] = found
     words = describe_health(found)
-    return _give_up(s, words, began) or wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, words, **began)
+    return _give_up(s, words, began) or wait(s, Phase.HEALTH_CHECKING, _reason_of_waiting(s), words, **began)
+
+
+def _reason_of_waiting(s: Snapshot) -> Reason:
+    """What was ready before has failed, and stays so until it heals; what has just been started is being checked."""
+    ready = s.status.condition(ConditionType.READY)
+    failed = ready is not None and ready.reason == Reason.HEALTH_CHECK_FAILED and s.operation is None
+    return Reason.HEALTH_CHECK_FAILED if failed else Reason.HEALTH_CHECKING
+
+
+def _prove_health(s: Snapshot, report: HealthReport) -> Decision | None:
+    """With a `successThreshold`, one good round is not enough to become ready. None: it is healthy."""
+    threshold = s.spec.health_check.success_threshold
+    if threshold == 1 or s.was_ready:
+        return None
+    began = _began(s)
+    before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
+    successes = before.consecutive_successes + (1 if s.health_is_new else 0)
+    if successes >= threshold:
+        return None
+    found = health_status(report, started_at=before.started_at, completed_at=before.completed_at, failures=0)
+    began["health_check"] = found.model_copy(update={"consecutive_successes": successes})
+    message = f"{successes} of {threshold} good rounds in a row"
+    return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, message, **began)
+
+
+def is_beyond_patience(s: Snapshot) -> bool:
+    """True if a round that was just made failed, and the time for becoming healthy is over."""
+    checking = s.status.health_check
+    if not _is_up(s) or s.was_ready or s.health is None or _is_due(s, s.health):
+        return False
+    if checking is None or checking.started_at is None:
+        return False
+    allowed = timedelta(seconds=s.spec.health_check.max_wait_seconds)
+    return s.now - checking.started_at >= allowed and not is_healthy(s.spec, s.health)
+
+
+def _is_due(s: Snapshot, report: HealthReport) -> bool:
+    """True if a round is so old that another is to be made.
+
+    `now` is cut to the second: without a second's grace each alarm would ring a little too early.
+    """
+    return not s.health_is_new and s.now - report.checked_at > _pause(s) - timedelta(seconds=1)
 
 
 def _is_warming_up(s: Snapshot) -> bool:
@@ -164,7 +209,12 @@ def _is_warming_up(s: Snapshot) -> bool:
 def _pause(s: Snapshot) -> timedelta:
     """Time between rounds: as the spec says once ready, as fast as the operator looks before that."""
     waiting = not s.was_ready and s.status.outcome is not Outcome.FAILED
-    return s.limits.fast_poll if waiting else timedelta(seconds=s.spec.health_check.interval_seconds)
+    return s.limits.fast_poll if waiting else _interval(s)
+
+
+def _interval(s: Snapshot) -> timedelta:
+    """The spec's interval, a little shorter or longer for each object, so that checks spread over time."""
+    return timedelta(seconds=s.spec.health_check.interval_seconds) * (0.9 + 0.2 * s.identity.spread)
 
 
 def is_healthy(spec: GPUInstanceSpec, report: HealthReport) -> bool:
@@ -199,8 +249,7 @@ def _give_up(s: Snapshot, words: str, changes: dict[str, Any]) -> Decision | Non
     if started is None or s.now - started < allowed:
         return None
     message = f"not healthy within {format_duration(allowed)} of running: {words}; it becomes ready if it heals"
-    after = timedelta(seconds=s.spec.health_check.interval_seconds)
-    return stuck(s, Phase.FAILED, Reason.HEALTH_CHECK_FAILED, message, after=after, **changes)
+    return stuck(s, Phase.FAILED, Reason.HEALTH_CHECK_FAILED, message, after=_interval(s), **changes)
 
 
 def settled(s: Snapshot) -> Decision:
@@ -224,12 +273,17 @@ def settled(s: Snapshot) -> Decision:
     )
     applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
     started = {} if s.status.started_at and (before or s.was_ready) else {"started_at": s.now}
-    status = write(s, verdict, **operations.end(s), health_check=found, applied=applied, **started)
-    return Decision(status=status, requeue_after=_pause_when_ready(s) if checked else None)
+    changes = {**operations.end(s), **started, **_forget_recovery(s)}
+    status = write(s, verdict, health_check=found, applied=applied, **changes)
+    return Decision(status=status, requeue_after=_interval(s) if checked else None)
 
 
-def _pause_when_ready(s: Snapshot) -> timedelta:
-    return timedelta(seconds=s.spec.health_check.interval_seconds)
+def _forget_recovery(s: Snapshot) -> dict[str, Any]:
+    """An instance that stays ready gets its recovery attempts back."""
+    since = s.status.ready_at
+    if s.status.recovery_attempts == 0 or not s.was_ready or since is None or s.now - since < _FORGET_RECOVERY_AFTER:
+        return {}
+    return {"recovery_attempts": 0}
 
 
 def _synced(s: Snapshot) -> tuple[ConditionStatus, Reason, str] | None:

@@ -38,10 +38,18 @@ _TIMED_OUT = {
 }
 
 
+def has_failed(s: Snapshot) -> bool:
+    """True if the provider itself names a failure of a machine that is not up."""
+    machine = s.machine
+    if machine is None or not machine.trouble or not s.wants_running:
+        return False
+    return machine.state is not MachineState.RUNNING
+
+
 def report_failed_machine(s: Snapshot) -> Decision | None:
     """The provider itself says that the machine failed."""
     machine = s.machine
-    if machine is None or not machine.trouble or machine.state is MachineState.RUNNING or not s.wants_running:
+    if machine is None or not has_failed(s):
         return None
     message = f"the provider reports about machine {machine.id}: {machine.trouble}; {_WAYS_OUT}"
     return stuck(s, Phase.FAILED, Reason.INSTANCE_FAILED, message, **_failed(s, Reason.INSTANCE_FAILED, message))
@@ -62,7 +70,9 @@ def wait_while_changing(s: Snapshot) -> Decision | None:
         reason = Reason.RESTARTING
     if operation.type is OperationType.CHANGE:
         reason = Reason.APPLYING_CHANGE
-    return wait(s, phase, reason, message, operation=_arrived(s, operation, machine), **changes)
+    if _has_arrived(operation, machine):
+        changes["operation"] = _accepted(s, operation)
+    return wait(s, phase, reason, message, **changes)
 
 
 _LEADS_TO = {
@@ -70,15 +80,13 @@ _LEADS_TO = {
     OperationType.START: (MachineState.STARTING,),
     OperationType.STOP: (MachineState.STOPPING,),
     OperationType.RESTART: (MachineState.STOPPING, MachineState.STARTING),
-    OperationType.CHANGE: (MachineState.STARTING,),
 }
 """On the way where each operation sends a machine; a machine that moves elsewhere was sent by others."""
 
 
-def _arrived(s: Snapshot, operation: Operation, machine: Machine) -> Operation:
-    """The machine moves as asked: whatever became of the call's answer, the call has arrived."""
-    moves = machine.state in _LEADS_TO.get(operation.type, ())
-    return _accepted(s, operation) if moves else operation
+def _has_arrived(operation: Operation, machine: Machine) -> bool:
+    """True if the machine moves as asked: whatever became of the call's answer, the call has arrived."""
+    return operation.phase is OperationPhase.INITIATED and machine.state in _LEADS_TO.get(operation.type, ())
 
 
 def _accepted(s: Snapshot, operation: Operation) -> Operation:
@@ -90,7 +98,7 @@ def _accepted(s: Snapshot, operation: Operation) -> Operation:
 def give_up_after_deadline(s: Snapshot) -> Decision | None:
     """An operation that takes longer than allowed has failed; the machine is left for a person."""
     machine, operation = s.machine, s.operation
-    if machine is None or operation is None or not _is_over(s) or _has_effect(s, operation, machine):
+    if machine is None or operation is None or not is_out_of_time(s):
         return None
     if operation.generation != s.generation and not machine.state.is_changing:
         return None  # The spec has changed, so what failed may be tried anew.
@@ -100,6 +108,12 @@ def give_up_after_deadline(s: Snapshot) -> Decision | None:
     late = f"machine {machine.id} is still {machine.word} after the time allowed by spec.timeouts"
     message = f"{late}; it may be billed; {_WAYS_OUT}"
     return stuck(s, Phase.FAILED, reason, message, **_failed(s, reason, message))
+
+
+def is_out_of_time(s: Snapshot) -> bool:
+    """True if the operation in flight, or failed, is past its deadline without its effect."""
+    machine, operation = s.machine, s.operation
+    return machine is not None and operation is not None and _is_over(s) and not _has_effect(s, operation, machine)
 
 
 def _is_over(s: Snapshot) -> bool:
@@ -124,7 +138,7 @@ def stop_when_unwanted(s: Snapshot) -> Decision | None:
     if s.wants_running or machine is None:
         return None
     starting = s.in_flight(OperationType.START)
-    if machine.state is MachineState.STOPPED and starting is not None and not _shows(s, starting, machine):
+    if machine.state is MachineState.STOPPED and starting is not None and not operations.is_shown(starting, machine, s):
         message = f"machine {machine.id} was just started: it is stopped once it is up"
         return wait(s, Phase.STARTING, Reason.STOPPING, message)
     if machine.state is MachineState.STOPPED:
@@ -144,7 +158,7 @@ def stop_when_unwanted(s: Snapshot) -> Decision | None:
         )
     message = f"stopping machine {machine.id}"
     stopping = s.in_flight(OperationType.STOP)
-    if stopping is not None and not _shows(s, stopping, machine):
+    if stopping is not None and not operations.is_shown(stopping, machine, s):
         return wait(s, Phase.STOPPING, Reason.STOPPING, message)
     # Not asked yet, or asked without any effect by now: a machine that should be down is billed.
     return _act(s, OperationType.STOP, Stop(machine.id), Phase.STOPPING, Reason.STOPPING, message)
@@ -156,47 +170,50 @@ def start_when_wanted(s: Snapshot) -> Decision | None:
     if not s.wants_running or machine is None:
         return None
     stopping = s.in_flight(OperationType.STOP)
-    if stopping is not None and machine.state is MachineState.RUNNING and not _shows(s, stopping, machine):
+    if stopping is not None and machine.state is MachineState.RUNNING and not operations.is_shown(stopping, machine, s):
         message = f"machine {machine.id} was just stopped: it is started once it is down"
         return wait(s, Phase.STOPPING, Reason.STARTING, message)
     if machine.state is not MachineState.STOPPED:
         return None
     token, handled = s.spec.actions.restart, s.status.handled_actions
     if token is not None and token != handled.restart:
-        return _start(s, machine, f"starting machine {machine.id}, as the restart token asks", token=token)
+        handled = handled.model_copy(update={"restart": token})
+        message = f"starting machine {machine.id}, as the restart token asks"
+        return start_machine(s, machine, message, token=token, handled_actions=handled)
     operation = s.in_flight(OperationType.START, OperationType.RESTART)
     if operation is not None and not s.settled_since(operation.phases.monitoring_at or operation.started_at):
         return wait(s, Phase.STARTING, Reason.STARTING, f"starting machine {machine.id}")
+    if has_exited(s):
+        return _report_exit(s, machine)
+    return start_machine(s, machine, f"starting machine {machine.id}")
+
+
+def has_exited(s: Snapshot) -> bool:
+    """True if the machine is down although it should be up, and not because it was stopped on purpose."""
+    machine = s.machine
+    if machine is None or machine.state is not MachineState.STOPPED or not s.wants_running:
+        return False
+    operation = s.in_flight(OperationType.START, OperationType.RESTART)
+    if operation is not None and not s.settled_since(operation.phases.monitoring_at or operation.started_at):
+        return False
     came_up = operation is not None and operations.has_restarted(operation, machine)
+    if _is_of(s.operation, OperationType.START) and not came_up:
+        return False  # The start that was asked for had no effect: it is sent again.
     # A stop whose end was never seen, because it was revoked meanwhile, is on purpose as well.
     on_purpose = s.status.applied.power_state is PowerState.STOPPED or _is_of(s.operation, OperationType.STOP)
-    if not on_purpose or came_up:
-        return _report_exit(s, machine)
-    return _start(s, machine, f"starting machine {machine.id}")
-
-
-def _shows(s: Snapshot, operation: Operation, machine: Machine) -> bool:
-    """True if the picture is from after the call: it came up since, or the effect would show by now."""
-    sent = operation.phases.monitoring_at or operation.started_at
-    return operations.has_restarted(operation, machine) or s.settled_since(sent)
+    return came_up or not on_purpose
 
 
 def _is_of(operation: Operation | None, kind: OperationType) -> bool:
     return operation is not None and operation.type is kind
 
 
-def _start(s: Snapshot, machine: Machine, message: str, *, token: str | None = None) -> Decision:
-    handled = s.status.handled_actions.model_copy(update={"restart": token} if token else {})
-    return _act(
-        s,
-        OperationType.START,
-        Start(machine.id),
-        Phase.STARTING,
-        Reason.STARTING,
-        message,
-        token=token,
-        handled_actions=handled,
-    )
+def start_machine(s: Snapshot, machine: Machine, message: str, *, token: str | None = None, **more: Any) -> Decision:
+    """Save the intent to start the machine, and start it."""
+    operation = s.in_flight(OperationType.START)
+    token = token or (operation.token if operation is not None else None)
+    action = Start(machine.id)
+    return _act(s, OperationType.START, action, Phase.STARTING, Reason.STARTING, message, token=token, **more)
 
 
 def _report_exit(s: Snapshot, machine: Machine) -> Decision:
@@ -219,36 +236,33 @@ def _report_exit(s: Snapshot, machine: Machine) -> Decision:
 
 def restart_on_token(s: Snapshot) -> Decision | None:
     """A new token in `actions.restart` restarts a running machine, once."""
-    token, machine = s.spec.actions.restart, s.machine
-    if token is None or token == s.status.handled_actions.restart or machine is None:
-        return None
-    if machine.state is not MachineState.RUNNING or not s.wants_running:
+    token, machine, handled = s.spec.actions.restart, s.machine, s.status.handled_actions
+    if machine is None or machine.state is not MachineState.RUNNING or not s.wants_running:
         return None
     operation = s.in_flight(OperationType.RESTART)
-    if operation is None or operation.token != token:
-        return _restart(s, machine, token)
+    if token is not None and token != handled.restart and (operation is None or operation.token != token):
+        return restart_machine(s, machine, token)
+    if operation is None or operation.phases.running_at is not None:
+        return None
     restarted = operations.has_restarted(operation, machine)
     if restarted or (operation.phase is not OperationPhase.INITIATED and s.settled_since(operation.started_at)):
         # From here on it is an ordinary machine that has to become healthy.
-        handled = s.status.handled_actions.model_copy(update={"restart": token})
+        if operation.token == token:
+            handled = handled.model_copy(update={"restart": token})
+        accepted = _accepted(s, operation)
+        up = accepted.model_copy(update={"phases": accepted.phases.model_copy(update={"running_at": s.now})})
         message = f"machine {machine.id} was restarted"
-        return wait(
-            s,
-            Phase.RUNNING,
-            Reason.RESTARTING,
-            message,
-            operation=_accepted(s, operation),
-            handled_actions=handled,
-            endpoints=None,
-        )
+        return wait(s, Phase.RUNNING, Reason.RESTARTING, message, operation=up, handled_actions=handled, endpoints=None)
     if operation.phase is OperationPhase.INITIATED and s.settled_since(operation.started_at):
-        return _restart(s, machine, token)  # No answer, and the machine shows no restart: it never arrived.
+        # No answer, and the machine shows no restart: it never arrived.
+        return restart_machine(s, machine, operation.token)
     return wait(s, Phase.STARTING, Reason.RESTARTING, f"restarting machine {machine.id}")
 
 
-def _restart(s: Snapshot, machine: Machine, token: str) -> Decision:
-    message = f"restarting machine {machine.id}"
-    return _act(s, OperationType.RESTART, Restart(machine.id), Phase.STARTING, Reason.RESTARTING, message, token=token)
+def restart_machine(s: Snapshot, machine: Machine, token: str | None, **more: Any) -> Decision:
+    """Save the intent to restart the machine, and restart it."""
+    message, action = f"restarting machine {machine.id}", Restart(machine.id)
+    return _act(s, OperationType.RESTART, action, Phase.STARTING, Reason.RESTARTING, message, token=token, **more)
 
 
 def _act(

@@ -53,7 +53,10 @@ def stay_idle_when_blind(s: Snapshot) -> Decision | None:
 
 
 def _shown_phase(s: Snapshot) -> Phase:
-    return Phase.TERMINATING if s.deleting else s.status.phase or Phase.PENDING
+    if s.deleting:
+        return Phase.TERMINATING
+    # What was ready when it was last seen runs, as far as anybody knows.
+    return Phase.RUNNING if s.status.phase is Phase.READY else s.status.phase or Phase.PENDING
 
 
 def _minutes(span: timedelta) -> str:
@@ -111,7 +114,7 @@ def leave_suspended_machine(s: Snapshot) -> Decision | None:
     message = (
         f"the provider has frozen machine {s.machine.id} ({s.machine.word}): see its console, e.g. for unpaid bills"
     )
-    return stuck(s, Phase.SUSPENDED, Reason.INSTANCE_SUSPENDED, message, outcome=Outcome.SUSPENDED)
+    return stuck(s, Phase.SUSPENDED, Reason.INSTANCE_SUSPENDED, message)
 
 
 def back_off_after_failure(s: Snapshot) -> Decision | None:
