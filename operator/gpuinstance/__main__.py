@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gpuinstance import __version__, handlers, logs
 from gpuinstance.api.words import ProviderName
-from gpuinstance.config import Settings
+from gpuinstance.config import Settings, complaint
 from gpuinstance.credentials import Accounts
 from gpuinstance.kube import KubeError, connect
 from gpuinstance.metrics import Metrics
@@ -26,7 +26,7 @@ from gpuinstance.providers.http import Limits
 from gpuinstance.providers.wrappers import Metered, SharedListing
 from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
-from gpuinstance.server import Server
+from gpuinstance.server import Server, parse_address
 
 _log = structlog.get_logger("gpuinstance")
 _LAG_SECONDS = 0.25
@@ -75,7 +75,10 @@ async def run(settings: Settings) -> None:
     metrics.show_instances(reconciler.known)
     metrics.show_queue_depth(lambda: queue.depth)
     server = Server(settings.http_listen, metrics, alive=queue.trouble, ready=queue.trouble)
-    await server.start()
+    try:
+        await server.start()
+    except OSError as error:
+        sys.exit(f"gpu-instance-operator: GPUINSTANCE_HTTP_LISTEN: {error}")
     queue.start()
     lag = asyncio.create_task(_measure_lag(metrics))
     _log.info("started", version=__version__, namespaces=settings.namespaces or "all")
@@ -105,8 +108,9 @@ def main() -> None:
         return
     try:
         settings = Settings()
-    except ValidationError as error:
-        details = "; ".join(f"GPUINSTANCE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        parse_address(settings.http_listen)
+    except ValueError as error:
+        details = complaint(error) if isinstance(error, ValidationError) else f"GPUINSTANCE_HTTP_LISTEN: {error}"
         sys.exit(f"gpu-instance-operator: the settings are not valid: {details}")
     logs.configure(settings.log_format, settings.log_level)
     gc.set_threshold(20_000, 50, 1000)  # thousands of long-lived objects: full collections cost a second each

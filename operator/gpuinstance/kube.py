@@ -184,10 +184,14 @@ def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:
 
 
 async def connect() -> Kube:
-    """Return the API server by the pod's service account, else by KUBECONFIG."""
+    """Return the API server by the pod's service account, else by KUBECONFIG. Raises KubeError."""
     settings = client.Configuration()
     try:
         config.load_incluster_config(client_configuration=settings)
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=settings)
+        try:
+            await config.load_kube_config(client_configuration=settings)
+        except Exception as error:  # noqa: BLE001 - the library raises whatever its parser stumbles over
+            told = f"{type(error).__name__}: {_excerpt(error)}"
+            raise KubeError(f"this is no pod with a service account, and KUBECONFIG cannot be used: {told}") from None
     return Kube(client.ApiClient(settings))

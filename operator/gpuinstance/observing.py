@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.v1alpha1 import GPUInstance
+from gpuinstance.api.v1alpha1 import GPUInstance, ObjectMeta
 from gpuinstance.api.words import ConditionType, PowerState, ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.decide import decide
@@ -41,8 +41,8 @@ class _Memory:
 
     last_seen_at: datetime
     health: HealthReport | None = None
-    health_of: str | None = None
-    """The machine that the health report is about."""
+    health_of: tuple[str | None, int] | None = None
+    """The machine that the health report is about, and the generation of the spec that said what to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,8 @@ class Observer:
         else:
             view = self._seen(instance, listing)
             memory.last_seen_at = max(memory.last_seen_at, listing.started_at)
-        machine_id = instance.status.instance.id if instance.status.instance else None
-        if instance.status.endpoints is None or memory.health_of != machine_id:
-            memory.health = None  # made before the machine's last change, or about another one
+        if instance.status.endpoints is None or memory.health_of != _subject(instance):
+            memory.health = None  # made before the last change of machine or spec, or about another machine
         snapshot = Snapshot(
             now=self._now(),
             instance=instance,
@@ -177,7 +176,7 @@ class Observer:
             case Need.SOFTWARE:
                 return replace(snapshot, software=await plan_software(self.kube, account, snapshot.spec, namespace))
             case Need.NEIGHBOURS:
-                return replace(snapshot, neighbours=count_neighbours(self.known(), namespace))
+                return replace(snapshot, neighbours=count_neighbours(self.known(), instance.metadata))
             case Need.HEALTH:
                 # Before the first answer each pass is a try of its own; tries within a round are there
                 # to keep a ready instance from losing Ready over one dropped packet.
@@ -186,7 +185,7 @@ class Observer:
                 headers = await self._headers(snapshot.spec.health_check, namespace)
                 report = await self.prober.check(endpoints_to_check(snapshot), settings, headers=headers)
                 memory = self._remember(instance)
-                memory.health, memory.health_of = report, snapshot.machine_id
+                memory.health, memory.health_of = report, _subject(instance)
                 return replace(snapshot, health=report, health_is_new=True)
             case Need.ADDRESSES | Need.CONFIRMATION:
                 return await self._ask_about_machine(snapshot, account)
@@ -223,18 +222,30 @@ class Observer:
         return replace(snapshot, view=view, addresses=machine.ports)
 
 
-def count_neighbours(bodies: Iterable[Body], namespace: str) -> Neighbours:
-    """Return how many instances of a namespace should be up, and how many of them are in trouble."""
-    total = in_trouble = 0
-    for body in bodies:
-        spec, metadata = body.get("spec") or {}, body["metadata"]
-        if metadata["namespace"] != namespace or spec.get("powerState") == PowerState.STOPPED or spec.get("suspend"):
-            continue
-        total += 1
-        conditions = (body.get("status") or {}).get("conditions") or ()
-        reason = next((c["reason"] for c in conditions if c["type"] == ConditionType.READY), None)
-        in_trouble += reason in _TROUBLE
-    return Neighbours(total, in_trouble)
+def _subject(instance: GPUInstance) -> tuple[str | None, int]:
+    recorded = instance.status.instance
+    return recorded.id if recorded else None, instance.metadata.generation
+
+
+def count_neighbours(bodies: Iterable[Body], asking: ObjectMeta) -> Neighbours:
+    """Return how many instances of a namespace should be up, and how many of them are in trouble.
+
+    The one that asks is in trouble, whatever its status said so far.
+    """
+    wanted = [it for it in bodies if it["metadata"]["namespace"] == asking.namespace and _should_be_up(it)]
+    in_trouble = sum(it["metadata"]["uid"] == asking.uid or _is_in_trouble(it) for it in wanted)
+    return Neighbours(len(wanted), in_trouble)
+
+
+def _should_be_up(body: Body) -> bool:
+    spec = body.get("spec") or {}
+    idle = spec.get("powerState") == PowerState.STOPPED or spec.get("suspend")
+    return not idle and not body["metadata"].get("deletionTimestamp")
+
+
+def _is_in_trouble(body: Body) -> bool:
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == ConditionType.READY and c["reason"] in _TROUBLE for c in conditions)
 
 
 _TROUBLE = frozenset(

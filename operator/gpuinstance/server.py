@@ -18,12 +18,13 @@ Verdict = Callable[[], str | None]
 
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65535
 
 
 def parse_address(listen: str) -> tuple[str | None, int]:
     """Split `127.0.0.1:8080`, `[::]:8080` or `:8080`, where no host means all interfaces. Raises ValueError."""
     found = _ADDRESS.fullmatch(listen.strip())
-    if found is None:
+    if found is None or int(found["port"]) > _LAST_PORT:
         raise ValueError(f"not an address such as 127.0.0.1:8080 or [::]:8080: {listen!r}")
     return found["v6"] or found["host"] or None, int(found["port"])
 

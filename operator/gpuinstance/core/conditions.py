@@ -19,7 +19,7 @@ from typing import Any
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus, HealthStatus, InstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase
-from gpuinstance.core.model import Machine, MachineState, SpotState
+from gpuinstance.core.model import MachineState, SpotState
 from gpuinstance.core.snapshot import Blind, Snapshot
 
 _QUIET = timedelta(seconds=30)
@@ -104,7 +104,7 @@ def _conditions(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | Non
         wanted.append((ConditionType.STALLED, true, verdict.reason, verdict.message))
     wanted.append((ConditionType.SYNCED, *(verdict.synced or _default_synced(snapshot, verdict))))
     wanted.append((ConditionType.HEALTHY, *_health(snapshot, verdict, health)))
-    if (interruption := _spot_interruption(snapshot.machine)) is not None:
+    if (interruption := _spot_interruption(snapshot)) is not None:
         wanted.append((ConditionType.SPOT_INTERRUPTION, true, *interruption))
     if snapshot.spec.suspend:
         message = "spec.suspend is true: the operator looks but does not touch"
@@ -112,8 +112,11 @@ def _conditions(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | Non
     return [_condition(snapshot, *condition) for condition in wanted]
 
 
-def _spot_interruption(machine: Machine | None) -> tuple[Reason, str] | None:
-    """Return what the provider does, or is about to do, to a spot machine."""
+def _spot_interruption(snapshot: Snapshot) -> tuple[Reason, str] | None:
+    """Return what the provider does, or is about to do, to a spot machine; while blind, what it last said."""
+    machine, before = snapshot.machine, snapshot.status.condition(ConditionType.SPOT_INTERRUPTION)
+    if isinstance(snapshot.view, Blind):
+        return (Reason(before.reason), before.message) if before is not None else None
     if machine is None:
         return None
     if machine.reclaimed_at is not None and machine.state is MachineState.STOPPED:

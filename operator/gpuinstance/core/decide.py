@@ -37,6 +37,7 @@ from gpuinstance.core.rules.recovery import (
     recover_failed_machine,
     recover_lost_machine,
     recover_when_unhealthy,
+    repeat_refused_recovery,
 )
 from gpuinstance.core.rules.trust import (
     back_off_after_failure,
@@ -78,6 +79,7 @@ RULES: tuple[Rule, ...] = (
     restart_on_token,
     demand_recreate,
     apply_change,
+    repeat_refused_recovery,
     learn_addresses,
     recover_when_unhealthy,
     wait_until_healthy,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome
+from gpuinstance.core.operations import is_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     if after is None or _same(before, after):
         return _spot(old, new) or _drift(old, new)
     if after.status is ConditionStatus.TRUE:
-        # Drift that came to light together with Ready would never be told later.
-        return _drift(old, new) or News(Reason.READY, _ready_story(new, after), warning=False)
+        # What came to light together with Ready would never be told later.
+        return _spot(old, new) or _drift(old, new) or News(Reason.READY, _ready_story(new, after), warning=False)
     reason = Reason(after.reason)
     if reason in _QUIET:
-        return None
+        return _spot(old, new) or _recovery(old, new, after)
     settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in (Reason.STOPPED, Reason.SUSPENDED)
     return News(reason, after.message, warning=not settled_well)
 
@@ -63,6 +64,14 @@ def _spot(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     if after is None or (before is not None and before.reason == after.reason):
         return None
     return News(Reason(after.reason), after.message, warning=True)
+
+
+def _recovery(old: GPUInstanceStatus, new: GPUInstanceStatus, ready: Condition) -> News | None:
+    """Nobody asked for it, and it may cost data or money: each attempt is told as it begins."""
+    before, now = old.operation, new.operation
+    if now is None or not is_recovery(now) or (before is not None and before.token == now.token):
+        return None
+    return News(Reason.RECOVERING, f"spec.recovery, attempt {new.recovery_attempts}: {ready.message}", warning=True)
 
 
 def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:

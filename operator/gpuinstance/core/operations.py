@@ -33,9 +33,7 @@ def begin(snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: s
     """Return a new intent. Refusals of the same kind of operation before it are counted on."""
     before = snapshot.operation
     same = before is not None and before.type is kind and before.generation == snapshot.generation
-    again = (
-        same and before is not None and before.phase is not OperationPhase.FAILED and kind is not OperationType.CREATE
-    )
+    again = same and before is not None and _is_sent_again(before, token)
     sent_before = before.attempt if same and before is not None and kind not in _NUMBERED_BY_NAME else 0
     number = attempt if kind in _NUMBERED_BY_NAME else sent_before + 1
     return Operation(
@@ -55,6 +53,13 @@ def begin(snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: s
 
 
 _NUMBERED_BY_NAME = (OperationType.CREATE, OperationType.RECREATE)
+
+
+def _is_sent_again(before: Operation, token: str | None) -> bool:
+    """True if a call is repeated because it had no effect: a further token asks for something new."""
+    return (
+        before.type is not OperationType.CREATE and before.phase is not OperationPhase.FAILED and before.token == token
+    )
 
 
 def _time_allowed(spec: GPUInstanceSpec, kind: OperationType) -> timedelta:

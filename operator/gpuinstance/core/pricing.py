@@ -122,5 +122,9 @@ def _same_region(text: str, region: Region) -> bool:
     the provider's own lists have changed between the last two.
     """
     meant = text.strip().lower()
-    name = region.name.strip().lower()
-    return meant in (region.id.lower(), name, name.split(" ")[0]) or meant.split(" ")[0] == name.split(" ")[0]
+    return meant == region.id.lower() or _code(meant) == _code(region.name.strip().lower())
+
+
+def _code(name: str) -> str:
+    """Return a region's name without what is added in brackets: `US East` and `US West` stay two places."""
+    return name.partition(" (")[0]

@@ -66,8 +66,9 @@ def _found_applied(s: Snapshot, operation: Operation, machine: Machine) -> Decis
     kind, _, wanted = (operation.token or "").partition(":")
     shown, before = set(shown_ports(machine).split(",")), set((s.status.applied.ports or "").split(","))
     asked = set(wanted.split(","))
+    wanted_image = s.spec.image or machine.image
     arrived = {
-        "software": operations.has_restarted(operation, machine) and machine.image in ("", s.spec.image or machine.image),
+        "software": operations.has_restarted(operation, machine) and machine.image in ("", wanted_image),
         # The provider may publish ports of its own beside ours.
         "ports": asked - {""} <= shown and not (before - asked - {""}) & shown,
         "disk": wanted.isdecimal() and (machine.rootfs_gb or 0) >= int(wanted),

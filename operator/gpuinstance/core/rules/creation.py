@@ -271,7 +271,7 @@ def create_when_missing(s: Snapshot) -> Decision | None:
         action=Create(order),
         operation=operation,
         last_operation=s.operation or s.status.last_operation,
-        attempts=attempt,
+        attempts=max(attempt, s.status.attempts),
         instance=_bought(order),
         applied=applied_by_purchase(
             s.spec, ports=format_ports((p.number, p.protocol) for p in order.ports), rootfs_gb=order.rootfs_gb

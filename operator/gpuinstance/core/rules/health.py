@@ -141,17 +141,22 @@ def wait_until_healthy(s: Snapshot) -> Decision | None:
         return _prove_health(s, report)
     began = _began(s)
     before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
-    failures = before.consecutive_failures + (1 if s.health_is_new and s.was_ready else 0)
+    was_healthy = s.was_ready or before.completed_at is not None
+    failures = before.consecutive_failures + (1 if s.health_is_new and was_healthy else 0)
     found = health_status(report, started_at=before.started_at, completed_at=before.completed_at, failures=failures)
     threshold = s.spec.health_check.failure_threshold
-    if s.was_ready and failures < threshold:
+    # A changed spec is not vouched for by what was healthy before it.
+    if s.was_ready and failures < threshold and s.status.observed_generation == s.generation:
         message = f"{failures} of {threshold} failed rounds: {describe_health(found)}"
         verdict = Verdict(Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY)
         return Decision(status=write(s, verdict, health_check=found), requeue_after=_pause(s))
-    if s.was_ready:
-        found = found.model_copy(update={"started_at": s.now, "completed_at": None})
-        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECK_FAILED, describe_health(found), health_check=found)
+    if was_healthy:
+        # Also after an outage of the provider: the time for becoming healthy again begins now.
+        began["health_check"] = found.model_copy(update={"started_at": s.now, "completed_at": None})
+        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECK_FAILED, describe_health(found), **began)
     if "health_check" not in began and _is_warming_up(s):
+        if before.consecutive_successes:
+            began["health_check"] = before.model_copy(update={"consecutive_successes": 0})
         return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, _WAITING, **began)
     began["health_check"] = found
     words = describe_health(found)
@@ -182,11 +187,11 @@ def _prove_health(s: Snapshot, report: HealthReport) -> Decision | None:
 
 
 def is_beyond_patience(s: Snapshot) -> bool:
-    """True if a round that was just made failed, and the time for becoming healthy is over."""
+    """True if the latest round failed, and the time for becoming healthy is over."""
     checking = s.status.health_check
     if not _is_up(s) or s.was_ready or s.health is None or _is_due(s, s.health):
         return False
-    if checking is None or checking.started_at is None:
+    if checking is None or checking.started_at is None or checking.completed_at is not None:
         return False
     allowed = timedelta(seconds=s.spec.health_check.max_wait_seconds)
     return s.now - checking.started_at >= allowed and not is_healthy(s.spec, s.health)

@@ -44,9 +44,11 @@ def recover_failed_machine(s: Snapshot) -> Decision | None:
 
 def recover_exited_machine(s: Snapshot) -> Decision | None:
     """A machine that went down by itself is started or replaced; a reclaimed one by its own policy."""
-    machine = s.machine
+    machine, token = s.machine, s.spec.actions.restart
     if machine is None or not has_exited(s):
         return None
+    if token is not None and token != s.status.handled_actions.restart:
+        return None  # A person's word: the brakes do not hold it.
     if machine.reclaimed_at is not None:
         return _help(s, _AFTER_RECLAIM[s.spec.recovery.on_spot_reclaim], f"the provider took machine {machine.id} back")
     return _help(s, s.spec.recovery.policy, f"machine {machine.id} went down by itself")
@@ -59,11 +61,21 @@ _AFTER_RECLAIM = {
 }
 
 
+def repeat_refused_recovery(s: Snapshot) -> Decision | None:
+    """Help for a running machine that the provider refused is asked for again, without another long wait."""
+    machine = s.machine
+    if machine is None or machine.state is not MachineState.RUNNING or not s.wants_running or not _was_refused(s):
+        return None
+    return _help(s, s.spec.recovery.policy, f"machine {machine.id} runs and its application did not answer")
+
+
 def recover_when_unhealthy(s: Snapshot) -> Decision | None:
     """A running machine whose application does not answer within its patience is restarted or replaced."""
     if s.machine is None or s.spec.recovery.policy is RecoveryPolicy.NEVER or not is_beyond_patience(s):
         return None
-    return _help(s, s.spec.recovery.policy, f"machine {s.machine.id} runs and its application does not answer")
+    decision = _help(s, s.spec.recovery.policy, f"machine {s.machine.id} runs and its application does not answer")
+    acts = decision is not None and decision.action is not None
+    return need(s, Need.HEALTH) if acts and not s.health_is_new else decision
 
 
 def _help(s: Snapshot, policy: RecoveryPolicy, trouble: str) -> Decision | None:
