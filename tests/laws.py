@@ -56,7 +56,9 @@ def _about_presence(status: GPUInstanceStatus) -> list[str]:
         for kind in ("Reconciling", "Stalled", "Paused")
         if (condition := status.condition(kind)) is not None and condition.status is not ConditionStatus.TRUE
     ]
-    broken += [f"{condition.type} says why in words" for condition in status.conditions if not condition.message.strip()]
+    broken += [
+        f"{condition.type} says why in words" for condition in status.conditions if not condition.message.strip()
+    ]
     if status.phase is None:
         broken.append("phase is always set")
     return broken

@@ -15,6 +15,7 @@
     GET    /_simulator/apps
     POST   /_simulator/apps                       one rule, or a list: see `apps`
     DELETE /_simulator/apps
+    GET    /_simulator/visits                     requests to applications, by machine and http port
     GET    /_simulator/catalogue
     POST   /_simulator/catalogue                  {product, ...changes}: price, available, capacity ...
     GET    /_simulator/settings
@@ -75,6 +76,7 @@ class Admin:
             ("GET", "/apps", self._apps),
             ("POST", "/apps", self._add_apps),
             ("DELETE", "/apps", self._clear_apps),
+            ("GET", "/visits", self._visits),
             ("GET", "/catalogue", self._catalogue),
             ("POST", "/catalogue", self._change_catalogue),
             ("GET", "/settings", self._settings),
@@ -175,6 +177,12 @@ class Admin:
     async def _clear_apps(self, request: web.Request) -> web.Response:
         self._simulation.apps.clear()
         return await self._apps(request)
+
+    async def _visits(self, _: web.Request) -> web.Response:
+        visits: dict[str, dict[int, int]] = {}
+        for (machine, port), count in self._simulation.apps.visits.items():
+            visits.setdefault(machine, {})[port] = count
+        return web.json_response(visits)
 
     async def _catalogue(self, _: web.Request) -> web.Response:
         sales, products = self._cloud.sales, self._cloud.catalogue.products.values()

@@ -9,6 +9,7 @@ ports; the newest matching rule wins. http ports are served here below `/_apps/{
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -38,6 +39,8 @@ class Behaviour(BaseModel):
     body: str = "ok\n"
     content_type: str = "text/plain"
     headers: dict[str, str] = Field(default_factory=dict)
+    requires: dict[str, str] = Field(default_factory=dict)
+    """Headers of a request; without them it is answered with 401."""
     delay: float = Field(default=0, ge=0)
     """Real seconds until it answers."""
     banner: str = ""
@@ -82,6 +85,8 @@ class Apps:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._rules: list[AppRule] = []
+        self.visits: Counter[tuple[str, int]] = Counter()
+        """Requests so far, by machine id and http port."""
 
     def add(self, rule: AppRule) -> None:
         """From now on the newest rule."""
@@ -116,12 +121,15 @@ class Apps:
         port = int(request.match_info["port"])
         if machine is None or not _exposes_http(machine, port):
             return _page(404)
+        self.visits[machine.id, port] += 1
         app = self.at(machine, port)
         if not app.answers:
             return _page(502)
         behaviour = app.behaviour
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
+        if any(request.headers.get(name) != value for name, value in behaviour.requires.items()):
+            return _page(401)
         return web.Response(
             status=behaviour.status,
             text=behaviour.body,

@@ -126,7 +126,9 @@ class Stack:
 def install(kubectl: Kubectl) -> None:
     """Apply the CRDs, the operator's rights and the admission policies, as an administrator would."""
     kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    kubectl("wait", "crd", "gpuinstances.gpuinstance.dev", "--for=condition=Established")
+    # kubectl wait fails, instead of waiting, on a CRD so young that it has no conditions at all.
+    established = ("wait", "crd", "gpuinstances.gpuinstance.dev", "--for=condition=Established")
+    await_true(lambda: kubectl.attempt(*established).returncode == 0)
     for name in ("rbac.yaml", "policies.yaml"):
         kubectl("apply", "-f", str(ROOT / "deploy" / name))
     # Established is said a moment before the objects can be listed and the schema is published.

@@ -128,10 +128,14 @@ def _spot_interruption(snapshot: Snapshot) -> tuple[Reason, str] | None:
     return None
 
 
+_ABOUT_THE_APPLICATION = (Reason.HEALTH_CHECKING, Reason.HEALTH_CHECK_FAILED)
+"""An application that does not answer runs on a machine that is as the spec says."""
+
+
 def _default_synced(snapshot: Snapshot, verdict: Verdict) -> tuple[ConditionStatus, Reason, str]:
     if isinstance(snapshot.view, Blind):
         return ConditionStatus.FALSE, snapshot.view.reason, snapshot.view.message
-    if verdict.work is Work.NONE:
+    if verdict.work is Work.NONE or verdict.reason in _ABOUT_THE_APPLICATION:
         return ConditionStatus.TRUE, Reason.SYNCED, "the provider was observed and the spec is applied"
     return ConditionStatus.FALSE, verdict.reason, verdict.message
 

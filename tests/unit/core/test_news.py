@@ -12,6 +12,7 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, OperationType, Outcome
 from gpuinstance.core.news import News, news
+from gpuinstance.core.operations import RECOVERY
 from tests.builders import ago, instance, operation
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -33,10 +34,13 @@ NEVER_OF_READY_FALSE = {Reason.READY, Reason.SYNCED, Reason.HEALTHY, Reason.NOT_
 TROUBLE = set(Reason) - PROGRESS - set(SETTLED_WELL) - NEVER_OF_READY_FALSE
 
 
-def said(ready: ConditionStatus, reason: Reason, *, drift: bool = False, **fields: Any) -> GPUInstanceStatus:
-    """Return a status whose Ready condition says this, and whose Synced may show drift."""
+def said(
+    ready: ConditionStatus, reason: Reason, *, drift: bool = False, spot: Reason | None = None, **fields: Any
+) -> GPUInstanceStatus:
+    """Return a status whose Ready condition says this, and which may show drift or an interruption."""
     synced = (ConditionType.SYNCED, FALSE if drift else TRUE, Reason.DRIFT_DETECTED if drift else Reason.SYNCED)
-    told = replace(instance(), conditions=((ConditionType.READY, ready, reason), synced))
+    interruption = ((ConditionType.SPOT_INTERRUPTION, TRUE, spot),) if spot else ()
+    told = replace(instance(), conditions=((ConditionType.READY, ready, reason), synced, *interruption))
     return told.with_status(observed_generation=1, **fields).build().status
 
 
@@ -117,6 +121,21 @@ STORIES: dict[str, tuple[GPUInstanceStatus, GPUInstanceStatus, tuple[Reason, boo
         said(TRUE, Reason.READY, drift=True),
         (Reason.DRIFT_DETECTED, True),
     ),
+    "the provider announces that it takes the machine back": (
+        READY,
+        said(TRUE, Reason.READY, spot=Reason.SPOT_RECLAIM_NOTIFIED),
+        (Reason.SPOT_RECLAIM_NOTIFIED, True),
+    ),
+    "it has said so before": (
+        said(TRUE, Reason.READY, spot=Reason.SPOT_RECLAIM_NOTIFIED),
+        said(TRUE, Reason.READY, spot=Reason.SPOT_RECLAIM_NOTIFIED, drift=False, ready_at=ago()),
+        None,
+    ),
+    "it takes the machine back while it comes up": (
+        said(FALSE, Reason.STARTING),
+        said(FALSE, Reason.HEALTH_CHECKING, spot=Reason.SPOT_RECLAIMING),
+        (Reason.SPOT_RECLAIMING, True),
+    ),
     "what drifted was ready, unready and is ready again": (
         said(FALSE, Reason.HEALTH_CHECK_FAILED, drift=True),
         said(TRUE, Reason.READY, drift=True),
@@ -162,3 +181,20 @@ def test_another_operation_is_told_with_its_duration(kind: OperationType) -> Non
 def test_an_operation_that_ended_long_ago_is_not_told_again() -> None:
     """Becoming healthy again is not the end of the purchase."""
     assert became_ready(OperationType.CREATE, ended_ago=timedelta(minutes=5)) == "Ready"
+
+
+def test_each_attempt_of_a_recovery_is_told_as_it_begins() -> None:
+    """Nobody asked for it, and it may cost data or money: a warning, once for each attempt."""
+
+    def recovering(token: str, attempts: int) -> GPUInstanceStatus:
+        restart = operation(OperationType.RESTART, token=token)
+        return said(FALSE, Reason.RESTARTING, operation=restart, recovery_attempts=attempts)
+
+    unhealthy = said(FALSE, Reason.HEALTH_CHECK_FAILED)
+    first, second = recovering(f"{RECOVERY}1", 1), recovering(f"{RECOVERY}2", 2)
+    assert news(unhealthy, first) == News(Reason.RECOVERING, "spec.recovery, attempt 1: Restarting", warning=True)
+    assert news(first, said(FALSE, Reason.STARTING, operation=first.operation, recovery_attempts=1)) is None
+    again = news(said(FALSE, Reason.HEALTH_CHECKING, operation=first.operation), second)
+    assert again is not None
+    assert again.message.startswith("spec.recovery, attempt 2: ")
+    assert news(unhealthy, recovering("asked-by-a-person", 0)) is None

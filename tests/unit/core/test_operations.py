@@ -92,6 +92,20 @@ def test_what_went_before_is_counted_on(
     assert shown == expected | {"deadline": NOW + timedelta(minutes=expected["deadline"])}
 
 
+def test_a_further_token_asks_for_something_new() -> None:
+    """It has all its time, although the restart before it is still under way."""
+    before = operation(OperationType.RESTART, MONITORING, began=ago(minutes=5), token="a")
+    look = snapshot(instance().with_machine().during(before), machine())
+    assert operations.begin(look, OperationType.RESTART, token="b").deadline == NOW + timedelta(minutes=15)
+    assert operations.begin(look, OperationType.RESTART, token="a").deadline == before.deadline
+
+
+@pytest.mark.parametrize(("token", "expected"), [(f"{operations.RECOVERY}1", True), ("recovery", False), (None, False)])
+def test_what_the_operator_asked_for_itself_is_told_by_the_token(token: str | None, *, expected: bool) -> None:
+    """Its own tokens begin with a word and a slash."""
+    assert operations.is_recovery(operation(OperationType.RESTART, token=token)) is expected
+
+
 def test_two_operations_of_one_object_never_share_an_id() -> None:
     """Not even when the second begins within the same second: an answer is matched by it."""
     first = operations.begin(snapshot(instance().with_machine(), machine()), OperationType.START)

@@ -12,6 +12,7 @@ from gpuinstance_simulator.cloud import Cloud
 from gpuinstance_simulator.novita import PREFIX, NovitaFace, Quirks, new_cloud
 from gpuinstance_simulator.server import serve
 from gpuinstance_simulator.settings import Settings
+from gpuinstance_simulator.simulation import Simulation
 from tests.unit.simulator.support import ANYWHERE, client, create_body, order, running
 
 
@@ -144,6 +145,15 @@ async def test_applications_can_be_ruled(admin: httpx.AsyncClient) -> None:
     assert (told["name"], told["behaviour"]["crashed"]) == ("sick-*", True)
     assert (await admin.delete("/apps")).json() == []
     assert await get(admin, "/apps") == []
+
+
+async def test_visits_to_applications_are_counted(admin: httpx.AsyncClient, simulation: Simulation) -> None:
+    """By machine and port, also where nobody answers."""
+    machine = simulation.cloud.create(order())
+    async with client() as visitor:
+        for _ in range(2):
+            await visitor.get(f"{simulation.base_url}/_apps/{machine.id}/80")
+    assert await get(admin, "/visits") == {machine.id: {"80": 2}}
 
 
 async def test_the_catalogue_can_be_changed(admin: httpx.AsyncClient, api: httpx.AsyncClient) -> None:

@@ -79,6 +79,20 @@ async def test_applications_misbehave_as_told(
     assert (await visit(simulation, sick)).status_code == 200
 
 
+async def test_an_application_may_want_to_know_who_asks(
+    simulation: Simulation, cloud: Cloud, clock: ManualClock
+) -> None:
+    """Without the headers that it requires it answers 401; every request is counted, whatever its answer."""
+    machine = running(cloud)
+    clock.advance(WARM_UP)
+    simulation.apps.add(AppRule(behaviour=Behaviour(requires={"Authorization": "Bearer a"})))
+    async with client() as visitor:
+        for header, status in (({}, 401), ({"Authorization": "Bearer b"}, 401), ({"Authorization": "Bearer a"}, 200)):
+            answer = await visitor.get(f"{simulation.base_url}/_apps/{machine.id}/80", headers=header)
+            assert answer.status_code == status
+    assert simulation.apps.visits == {(machine.id, 80): 3}
+
+
 async def test_a_slow_application_takes_real_time(simulation: Simulation, cloud: Cloud, clock: ManualClock) -> None:
     """So that a probe's time-out strikes."""
     machine = running(cloud)

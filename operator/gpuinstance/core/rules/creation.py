@@ -104,8 +104,7 @@ def wait_for_unconfirmed_create(s: Snapshot) -> Decision | None:
     if operation is None or s.machine is not None:
         return None
     accepted = operation.phase is not OperationPhase.INITIATED
-    since = operation.phases.monitoring_at if accepted else operation.started_at
-    if s.settled_since(since or operation.started_at):
+    if s.settled_since(operation.phases.monitoring_at or operation.started_at):
         return None
     if accepted:
         return wait(s, Phase.CREATED, Reason.CREATING, PLACING)

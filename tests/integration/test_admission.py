@@ -1,0 +1,132 @@
+"""What is refused before any operator sees it: by the API server, in words that name field and rule.
+
+No operator runs here. The rules are those of the generated CRD and of deploy/policies.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.controlplane.kubectl import Kubectl
+from tests.integration.bad_specs import CONFIG, REFUSED, SECRET, UNLISTED, Refused, checks, ports
+from tests.integration.manifests import instance
+from tests.rig.stack import ROOT, await_true
+
+pytestmark = pytest.mark.cluster
+
+CRD = ROOT / "crds" / "gpuinstances.gpuinstance.dev.yaml"
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED])
+def test_bad_input_is_refused_in_words(api: Kubectl, row: Refused) -> None:
+    """Whoever applies it reads which field is wrong and what would be right."""
+    done = api.attempt("create", "--dry-run=server", "-f", "-", stdin=json.dumps(instance(**row.spec)))
+    assert done.returncode != 0, "the API server took it"
+    assert f"{row.field}:" in done.stderr or f'"{row.field}"' in done.stderr, done.stderr
+    assert row.rule in done.stderr
+
+
+class Kept(NamedTuple):
+    """A change of an existing object that must not come in."""
+
+    why: str
+    before: dict[str, Any]
+    patch: dict[str, Any]
+    field: str
+    rule: str
+
+
+KEPT = [
+    Kept("another provider", {}, {"provider": "aws"}, "spec.provider", 'supported values: "novita"'),
+    Kept(
+        "a smaller disk", {"rootfsSizeGB": 100}, {"rootfsSizeGB": 99}, "spec", "rootfsSizeGB can grow but never shrink"
+    ),
+    Kept(
+        "no disk any more",
+        {"rootfsSizeGB": 100},
+        {"rootfsSizeGB": None},
+        "spec",
+        "rootfsSizeGB can grow but never shrink or be removed",
+    ),
+    Kept("image to both", {}, {"templateID": "107672"}, "spec", "exactly one of image and templateID is required"),
+    Kept(
+        "a port that is still checked",
+        checks(endpoints=ports(80)),
+        {"ports": ports(81)},
+        "spec",
+        UNLISTED,
+    ),
+]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in KEPT])
+def test_a_change_that_cannot_be_is_refused_in_words(api: Kubectl, row: Kept) -> None:
+    """What is fixed once and for all stays as it was, and the person is told why."""
+    manifest = json.dumps(instance("kept", **row.before))
+    api("replace", "--force", "--grace-period=0", "-f", "-", stdin=manifest)
+    patch = json.dumps({"spec": row.patch})
+    done = api.attempt("patch", "gpui/kept", "--dry-run=server", "--type=merge", "-p", patch)
+    assert done.returncode != 0, "the API server took it"
+    assert f"{row.field}:" in done.stderr
+    assert row.rule in done.stderr
+
+
+def test_no_rule_is_forgotten() -> None:
+    """Every rule that the schema puts into words is broken by one of the rows above, or by the next module's."""
+    words = set(re.findall(r"^ *- message: '?(.*?)'?$", CRD.read_text(), re.MULTILINE))
+    assert words, "the CRD has rules"
+    broken = {row.rule for row in REFUSED} | {row.rule for row in KEPT} | {"provider cannot be changed"}
+    assert [word for word in sorted(words) if not any(word.startswith(rule) for rule in broken)] == []
+
+
+ACCEPTED = [
+    pytest.param({"rootfsSizeGB": 101}, id="a larger disk"),
+    pytest.param({"image": None, "templateID": "107672"}, id="a template instead of the image"),
+    pytest.param({"gpuCount": 8, "regions": ["AS-SGP-02"]}, id="all that one machine can have"),
+    pytest.param({"ports": ports(2221, 2225)}, id="neighbours of the reserved ports"),
+    pytest.param({"billing": {"mode": "Monthly", "months": 36, "maxHourlyPrice": 0.001}}, id="three years"),
+    pytest.param({"timeouts": {"create": "1h30m", "stop": "90s"}}, id="durations"),
+    pytest.param(
+        {"healthCheck": {"endpoints": [{"port": 80, "expectedStatuses": "200,204,301-308,401"}]}},
+        id="a list of statuses",
+    ),
+    pytest.param(
+        {"image": None, "templateID": "1", "ports": None, "healthCheck": {"targetPort": 8188}},
+        id="a check of a port of the template",
+    ),
+    pytest.param({"env": [{"name": "A", "valueFrom": SECRET}, {"name": "B", "valueFrom": CONFIG}]}, id="env"),
+]
+
+
+@pytest.mark.parametrize("patch", ACCEPTED)
+def test_what_is_allowed_comes_in(api: Kubectl, patch: dict[str, Any]) -> None:
+    """Rules refuse what is wrong and nothing else, also as a change of an existing object."""
+    manifest = instance("allowed", ports=ports(80), rootfsSizeGB=100)
+    api("apply", "-f", "-", stdin=json.dumps(manifest))
+    change = ("--dry-run=server", "--type=merge", "-p", json.dumps({"spec": patch}))
+    assert "patched" in api("patch", "gpui/allowed", *change)
+
+
+def test_a_field_that_does_not_exist_is_refused(api: Kubectl) -> None:
+    """A misspelt field is an error, as kubectl validates strictly, and not silently dropped."""
+    done = api.attempt("create", "-f", "-", stdin=json.dumps(instance(gpus=2)))
+    assert done.returncode != 0
+    assert 'unknown field "spec.gpus"' in done.stderr
+
+
+def test_deletion_protection_holds_without_an_operator(api: Kubectl) -> None:
+    """While `deletionProtection` is true nobody can delete the object; afterwards it goes."""
+    api("apply", "-f", "-", stdin=json.dumps(instance("dear", deletionProtection=True)))
+
+    def refused() -> bool:
+        """A new policy takes effect a moment after it was applied."""
+        done = api.attempt("delete", "gpui/dear", "--dry-run=server")
+        return "spec.deletionProtection is true: set it to false before deleting this instance" in done.stderr
+
+    await_true(refused)
+    api("patch", "gpui/dear", "--type=merge", "-p", '{"spec":{"deletionProtection":false}}')
+    assert "deleted" in api("delete", "gpui/dear")

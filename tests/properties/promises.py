@@ -1,0 +1,182 @@
+"""What every decision promises, whatever it was made from: one small function each.
+
+`test_decisions` draws snapshots and asks all of them. A promise looks at the snapshot (with the facts that
+the rules asked for) and the decision; where it does not apply, it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType
+from gpuinstance.core.decision import ChangeSoftware, Create, Decision, Delete, GrowDisk, Restart, SetPorts, Start, Stop
+from gpuinstance.core.model import MachineState
+from gpuinstance.core.record import Accepted, Outdated, Refused, Unclear, record
+from gpuinstance.core.snapshot import Blind, Seen, Snapshot
+from tests import laws
+from tests.properties.deciding import afterwards, decided
+
+Promise = Callable[[Snapshot, Decision], None]
+
+_INTENTS = {
+    Create: OperationType.CREATE,
+    Start: OperationType.START,
+    Stop: OperationType.STOP,
+    Restart: OperationType.RESTART,
+    SetPorts: OperationType.CHANGE,
+    GrowDisk: OperationType.CHANGE,
+    ChangeSoftware: OperationType.CHANGE,
+}
+
+
+def blind_means_idle(snapshot: Snapshot, decision: Decision) -> None:
+    """Nothing is changed at a provider that cannot be observed; what needs no look may go."""
+    if isinstance(snapshot.view, Blind):
+        assert decision.action is None
+        assert not decision.release or decision.rule in {"release_unseen", "release_orphan"}
+
+
+def a_deleted_object_gets_nothing_new(snapshot: Snapshot, decision: Decision) -> None:
+    """While an object goes, machines are only stopped or removed."""
+    if snapshot.deleting:
+        assert isinstance(decision.action, Delete | Stop | None)
+
+
+def a_kept_object_is_never_released(snapshot: Snapshot, decision: Decision) -> None:
+    """Only a user deletes an object, and nothing else is done in the pass that lets it go."""
+    if decision.release:
+        assert snapshot.deleting
+        assert decision.action is None
+
+
+def suspend_means_hands_off(snapshot: Snapshot, decision: Decision) -> None:
+    """With spec.suspend nothing is changed at the provider, except for deletion."""
+    if snapshot.spec.suspend and not snapshot.deleting:
+        assert decision.action is None
+
+
+def an_action_has_its_intent_in_the_status(snapshot: Snapshot, decision: Decision) -> None:
+    """What is about to be done is saved first; only the removal of a surplus machine leaves no trace."""
+    action, operation, recorded = decision.action, decision.status.operation, decision.status.instance
+    if action is None:
+        return
+    if isinstance(action, Delete):
+        is_intended = operation is not None and operation.type in {OperationType.DELETE, OperationType.RECREATE}
+        assert is_intended or recorded is None or recorded.id != action.machine_id
+        return
+    assert operation is not None
+    assert operation.type is _INTENTS[type(action)]
+    assert operation.phase is OperationPhase.INITIATED
+    assert operation.started_at == snapshot.now
+    assert operation.error is None
+
+
+def a_machine_is_bought_only_when_there_is_none(snapshot: Snapshot, decision: Decision) -> None:
+    """No purchase while any machine of ours is listed, or while an earlier create may still show one."""
+    if not isinstance(decision.action, Create):
+        return
+    assert isinstance(snapshot.view, Seen)
+    assert snapshot.alive == ()
+    unanswered = snapshot.in_flight(OperationType.CREATE)
+    if unanswered is not None:
+        sent = unanswered.phases.monitoring_at or unanswered.started_at
+        assert snapshot.view.listed_at >= sent + snapshot.limits.settle
+    recorded = decision.status.instance
+    assert recorded is not None
+    assert recorded.id is None
+    assert recorded.name == decision.action.order.name
+    assert decision.status.attempts >= max(snapshot.identity.attempt_of(recorded.name) or 0, snapshot.status.attempts)
+
+
+def only_machines_of_ours_are_touched(snapshot: Snapshot, decision: Decision) -> None:
+    """The target of an action is a listed machine that carries our name or the recorded id."""
+    action = decision.action
+    if action is not None and not isinstance(action, Create):
+        assert action.machine_id in {machine.id for machine in snapshot.alive}
+
+
+def a_frozen_machine_is_only_ever_removed(snapshot: Snapshot, decision: Decision) -> None:
+    """What the provider has frozen is not started, stopped or changed."""
+    action = decision.action
+    if action is not None and not isinstance(action, Create | Delete):
+        [target] = [machine for machine in snapshot.alive if machine.id == action.machine_id]
+        assert target.state is not MachineState.SUSPENDED
+
+
+def ready_is_claimed_only_for_a_running_machine(snapshot: Snapshot, decision: Decision) -> None:
+    """Ready=True means: observed, running, healthy, and the spec is applied."""
+    ready = decision.status.condition("Ready")
+    if decision.status is snapshot.status or ready is None or ready.status is not ConditionStatus.TRUE:
+        return
+    if isinstance(snapshot.view, Blind):
+        assert snapshot.was_ready
+        return
+    assert snapshot.machine is not None
+    assert snapshot.machine.state is MachineState.RUNNING
+
+
+def a_pass_that_learns_nothing_writes_nothing(snapshot: Snapshot, decision: Decision) -> None:
+    """Where nothing is done and the world stays as it is, the rules fall silent after a few passes."""
+    for _ in range(6):
+        if decision.action is not None or decision.release:
+            return
+        after = afterwards(snapshot, decision.status)
+        if after.status == snapshot.status:
+            break
+        snapshot, decision = decided(after)
+    else:
+        raise AssertionError(f"{decision.rule} writes for ever")
+    # A moment may pass, at which something is due; it does not pass every second.
+    changed = 0
+    for _ in range(3):
+        later, again = decided(replace(after, now=after.now + timedelta(seconds=1)))
+        if again.rule != decision.rule or again.action is not None:
+            return
+        before, after = after.status, afterwards(later, again.status)
+        changed += after.status != before
+    assert changed < 2, f"{decision.rule} has a heartbeat"
+
+
+def a_settled_object_stays_settled(snapshot: Snapshot, decision: Decision) -> None:
+    """An outcome is not taken back while the world stays as it is."""
+    if decision.status.outcome is not None and decision.action is None and decision.status is not snapshot.status:
+        again = decided(afterwards(snapshot, decision.status))[1]
+        assert again.status.outcome is decision.status.outcome, f"{decision.rule}, then {again.rule}"
+        assert again.action is None
+
+
+def every_answer_can_be_recorded(snapshot: Snapshot, decision: Decision) -> None:
+    """Whatever comes of a call, the status says it lawfully, and the id of what was bought is kept."""
+    action = decision.action
+    if action is None:
+        return
+    saved = afterwards(snapshot, decision.status)
+    accepted = Accepted("m-9") if isinstance(action, Create) else Accepted()
+    refused = Refused(Reason.RATE_LIMITED, "too many", needs_person=False, retry_after=timedelta(minutes=2))
+    rejected = Refused(Reason.REQUEST_REJECTED, "no", needs_person=True)
+    for answer in (accepted, refused, rejected, Unclear("no answer"), Outdated("moved on")):
+        recorded = record(saved, action, answer)
+        laws.check(recorded.status)
+        assert recorded.action is None
+        if answer is accepted and isinstance(action, Create):
+            assert recorded.status.instance is not None
+            assert recorded.status.instance.id == "m-9"
+
+
+PROMISES: tuple[Promise, ...] = (
+    blind_means_idle,
+    a_deleted_object_gets_nothing_new,
+    a_kept_object_is_never_released,
+    suspend_means_hands_off,
+    an_action_has_its_intent_in_the_status,
+    a_machine_is_bought_only_when_there_is_none,
+    only_machines_of_ours_are_touched,
+    a_frozen_machine_is_only_ever_removed,
+    ready_is_claimed_only_for_a_running_machine,
+    a_pass_that_learns_nothing_writes_nothing,
+    a_settled_object_stays_settled,
+    every_answer_can_be_recorded,
+)
