@@ -43,8 +43,9 @@ class Settings(BaseSettings):
     """Pause between looks at an object at rest."""
     fast_poll_seconds: float = Field(3, ge=0.1, le=_DAY)
     """Pause between looks while something changes."""
-    settle_seconds: float = Field(60, ge=1, le=_DAY)
-    """How long after a call its effect may still be missing from the provider's listing."""
+    settle_seconds: float = Field(90, ge=1, le=_DAY)
+    """How long after an intent its effect may still be missing from the provider's listing: the time of
+    a call, `provider_timeout_seconds`, and a minute of lag."""
     stale_polls: int = Field(5, ge=2, le=10_000)
     """Missed polls after which a Ready object becomes Unknown."""
     provider_timeout_seconds: float = Field(30, gt=0, le=_DAY)

@@ -27,7 +27,7 @@ def test_nothing_has_to_be_set() -> None:
     """The defaults are those of the documentation, and their spans agree with their seconds."""
     settings = Settings()
     assert (settings.poll, settings.fast_poll) == (timedelta(seconds=60), timedelta(seconds=3))
-    assert (settings.settle, settings.stale_after) == (timedelta(seconds=60), timedelta(minutes=5))
+    assert (settings.settle, settings.stale_after) == (timedelta(seconds=90), timedelta(minutes=5))
     assert (settings.namespaces, settings.shared_credentials_namespace) == ([], None)
 
 
