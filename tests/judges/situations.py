@@ -122,7 +122,7 @@ TABLE: tuple[Situation, ...] = (
     Situation("not healthy in time, healed", (*_PLACED, _sick(2), _sick(10), _healthy(20)), verdicts.SERVING),
     Situation("lost at the provider", (*_READY, look(minute=3, confirmed_gone=frozenset({"m-1"}))), verdicts.FAILED),
     Situation("down by itself", (*_READY, look(_m1(MachineState.STOPPED), minute=3)), verdicts.EXITED),
-    Situation("frozen by the provider", (*_READY, look(_m1(MachineState.SUSPENDED), minute=3)), verdicts.FROZEN),
+    Situation("frozen by the provider", (*_READY, look(_m1(MachineState.SUSPENDED), minute=3)), verdicts.FAILED),
     Situation("change that needs a new machine", _UNFIT, verdicts.FAILED),
     Situation("such a change reverted, not looked at yet", (*_UNFIT, Edit({"gpuCount": 1})), verdicts.WAITING),
     # Down, or left alone, as asked.

@@ -49,7 +49,6 @@ WAITING = _of(Verdict.WAIT, "InProgress", "InProgress", "Progressing")
 SERVING = _of(Verdict.DONE, "Current", "Current", "Healthy", outcome="Ready")
 FAILED = _of(Verdict.FAILED, "Failed", "Failed", "Degraded", outcome="Failed")
 EXITED = _of(Verdict.FAILED, "Failed", "Failed", "Degraded", outcome="Exited")
-FROZEN = _of(Verdict.FAILED, "Failed", "Failed", "Degraded", outcome="Suspended")
 STOPPED = _of(Verdict.DONE, "InProgress", "Current", "Healthy", outcome="Stopped")
 """kstatus knows no end but Ready, and Ready means serving: the one place where it alone would wait for ever."""
 PAUSED_SERVING = _of(Verdict.DONE, "Current", "Current", "Suspended", outcome="Ready")
