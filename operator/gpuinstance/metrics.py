@@ -33,7 +33,7 @@ _NOT_PAID = frozenset({Phase.STOPPED, Phase.EXITED, Phase.TERMINATED})
 """Phases in which the recorded price is not being charged."""
 
 # Otherwise each series has a second one, which says when the process began to count it.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it without types
 
 _SECONDS_OF_CALLS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 _SECONDS_OF_PASSES = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
@@ -126,7 +126,7 @@ class Metrics:
         """An instance became Ready, that long after its operation began."""
         self._time_to_ready.observe(seconds)
 
-    def health_check(self, healthy: bool, category: str | None, seconds: float | None = None) -> None:  # noqa: FBT001
+    def health_check(self, healthy: bool, category: str | None, seconds: float | None = None) -> None:  # noqa: FBT001 - a fact
         """One endpoint was checked; `seconds` is the time of its last try."""
         self._add(self._checks, "healthy" if healthy else "unhealthy", category or "none")
         if seconds is not None:

@@ -166,6 +166,6 @@ class Catalogue:
 
     def change(self, product_id: str, changes: Mapping[str, object]) -> Product:
         """Replace fields of a product (all but `id`). Raises KeyError if it is unknown."""
-        changed = replace(self.products[product_id], **changes)  # type: ignore[arg-type]
+        changed = replace(self.products[product_id], **changes)  # type: ignore[arg-type]  # checked by the admin model
         self.products[product_id] = changed
         return changed

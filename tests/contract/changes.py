@@ -50,7 +50,7 @@ class Changes(Hooks):
     """Changes whose answer is lost, late, broken or false."""
 
     @pytest.mark.parametrize(("effect", "happened"), IN_DOUBT.values(), ids=IN_DOUBT.keys())
-    async def test_a_create_in_doubt(self, bench: Bench, effect: Effect, happened: bool) -> None:  # noqa: FBT001
+    async def test_a_create_in_doubt(self, bench: Bench, effect: Effect, happened: bool) -> None:
         """UnknownOutcome after exactly one request; looking by name tells whether it was bought."""
         bench.plant(Operation.CREATE, effect)
         impatient = bench.connect(IMPATIENT)
@@ -64,7 +64,7 @@ class Changes(Hooks):
         assert [it.name for it in listing.machines] == [self.order().name] * int(happened)
 
     @pytest.mark.parametrize(("effect", "happened"), IN_DOUBT.values(), ids=IN_DOUBT.keys())
-    async def test_a_delete_in_doubt(self, bench: Bench, effect: Effect, happened: bool) -> None:  # noqa: FBT001
+    async def test_a_delete_in_doubt(self, bench: Bench, effect: Effect, happened: bool) -> None:
         """The same for a change of a machine that exists, with an answer of which nothing is needed."""
         machine_id = await bench.running(self.order())
         bench.plant(Operation.DELETE, effect)

@@ -115,4 +115,4 @@ def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_settings_do_not_change() -> None:
     """They are read once; whoever holds them may keep what is computed from them."""
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().workers = 3  # type: ignore[misc]
+        Settings().workers = 3  # type: ignore[misc]  # what must fail

@@ -51,7 +51,7 @@ async def test_an_error_while_looking_is_blindness(trouble: Exception, reason: R
     await world.look(instance().running())
     world.trouble = trouble
     look = await world.look(instance().running(), after=30)
-    assert look.snapshot.view == Blind(reason, look.snapshot.view.message, person, NOW)  # type: ignore[union-attr]
+    assert look.snapshot.view == Blind(reason, look.snapshot.view.message, person, NOW)  # type: ignore[union-attr]  # blind
     assert (look.decision.action, look.decision.rule) == (None, "stay_idle_when_blind")
 
 

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 class _Query(BaseModel):
     # Only the names on the wire count: `page_size` is an unknown parameter.
-    model_config = ConfigDict(  # type: ignore[pydantic-alias]
+    model_config = ConfigDict(  # type: ignore[pydantic-alias]  # aliases are made by a rule
         alias_generator=to_camel, extra="ignore", frozen=True
     )
 

@@ -27,7 +27,7 @@ Protocol = Literal["http", "tcp"]
 
 class _Body(BaseModel):
     # Only the names on the wire count: a field in another spelling is an unknown field.
-    model_config = ConfigDict(  # type: ignore[pydantic-alias]
+    model_config = ConfigDict(  # type: ignore[pydantic-alias]  # aliases are made by a rule
         alias_generator=to_camel, extra="ignore", strict=True, frozen=True
     )
 

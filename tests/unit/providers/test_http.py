@@ -72,12 +72,12 @@ class Script(httpx.AsyncBaseTransport):
         return await self.edge(limits).change(CHANGE, "/things", {"name": "ä"})
 
 
-def ok(value: object = True) -> Callable[[], Step]:  # noqa: FBT002
+def ok(value: object = True) -> Callable[[], Step]:
     return lambda: httpx.Response(200, json=value)
 
 
 def status(code: int, **kwargs: object) -> Callable[[], Step]:
-    return lambda: httpx.Response(code, **kwargs)  # type: ignore[arg-type]
+    return lambda: httpx.Response(code, **kwargs)  # type: ignore[arg-type]  # what httpx takes
 
 
 async def test_requests_carry_what_the_provider_wants() -> None:

@@ -75,7 +75,7 @@ def test_prices(raw: object, usd: Decimal | None) -> None:
     ("raw", "available"),
     [(True, True), ("true", True), (1, True), (False, False), ("false", False), (None, False), ("", False)],
 )
-def test_available_only_where_it_is_said(raw: object, available: bool) -> None:  # noqa: FBT001
+def test_available_only_where_it_is_said(raw: object, available: bool) -> None:
     """Nothing is bought on a guess."""
     assert product(availableDeploy=raw).available is available
 

@@ -66,7 +66,7 @@ def raises(error: ProviderError) -> Callable[[], object]:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("base", [0, 1])
 @pytest.mark.parametrize("strict", [False, True])
-async def test_all_machines_from_either_first_page(count: int, base: int, strict: bool) -> None:  # noqa: FBT001
+async def test_all_machines_from_either_first_page(count: int, base: int, strict: bool) -> None:
     """Whether pages are counted from zero or one, all machines are found, each once."""
     api = Api(count, base=base, strict=strict)
     assert await api.read() == set(range(1, count + 1))
@@ -88,7 +88,7 @@ async def test_a_listing_without_totals_is_read_to_its_end(base: int) -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-async def test_machines_created_meanwhile_hide_none(strict: bool) -> None:  # noqa: FBT001
+async def test_machines_created_meanwhile_hide_none(strict: bool) -> None:
     """New machines push entries to later pages: duplicates are dropped, all the old ones are found."""
     api = Api(6, strict=strict)
     api.before = {2: lambda: api.ids.insert(0, 7), 3: lambda: api.ids.insert(0, 8)}

@@ -34,7 +34,7 @@ class World:
     async def ask(self, count: int = 1, **kwargs: object) -> list[asyncio.Task[str]]:
         """Let so many callers ask, and run until all of them wait."""
         kwargs.setdefault("max_age", 0)
-        tasks = [asyncio.create_task(self.shared.get(**kwargs)) for _ in range(count)]  # type: ignore[arg-type]
+        tasks = [asyncio.create_task(self.shared.get(**kwargs)) for _ in range(count)]  # type: ignore[arg-type]  # rows of the table
         await self.settle()
         return tasks
 
@@ -157,7 +157,7 @@ async def test_a_caller_who_leaves_disturbs_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("begun", [True, False])
-async def test_a_cancelled_request_does_not_cancel_its_callers(world: World, begun: bool) -> None:  # noqa: FBT001
+async def test_a_cancelled_request_does_not_cancel_its_callers(world: World, begun: bool) -> None:
     """They learn that the provider is unavailable; a foreign cancellation is not theirs."""
     caller = asyncio.create_task(world.shared.get(max_age=0))
     if begun:

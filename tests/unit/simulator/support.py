@@ -50,7 +50,7 @@ def order(name: str = "trainer", **changes: object) -> Order:
         "ports": (Port(80, "http"), Port(22, "tcp")),
         "mode": Mode.ON_DEMAND,
     }
-    return Order(name=name, **(fields | changes))  # type: ignore[arg-type]
+    return Order(name=name, **(fields | changes))  # type: ignore[arg-type]  # a builder
 
 
 def running(cloud: Cloud, name: str = "trainer", **changes: object) -> Machine:

@@ -59,7 +59,7 @@ def test_a_fault_can_end_with_time() -> None:
         ({"page": 2}, Call(Operation.LIST, page=1), False),
     ],
 )
-def test_conditions_choose_the_calls(condition: dict[str, object], call: Call, expected: bool) -> None:  # noqa: FBT001
+def test_conditions_choose_the_calls(condition: dict[str, object], call: Call, expected: bool) -> None:
     """Everything that is given has to match."""
     fault = Fault.model_validate(condition | {"effect": {"kind": "drop"}})
     assert fault.matches(call) is expected

@@ -23,7 +23,7 @@ def names(cloud: Cloud) -> list[str]:
 
 def refusal(cloud: Cloud, **changes: object) -> Refusal:
     with pytest.raises(CloudError) as refused:
-        cloud.create(order(**changes))  # type: ignore[arg-type]
+        cloud.create(order(**changes))  # type: ignore[arg-type]  # rows of the table
     return refused.value.reason
 
 
