@@ -53,8 +53,12 @@ demo: controlplane ## run the main job on a real API server, step by step
 	@$(PYTHON) -m tests.rig.demo
 
 .PHONY: up
-up: controlplane ## leave API server, simulated provider and operator running; print the kubeconfig
+up: controlplane ## leave API server, simulated providers and operator running; print the kubeconfig
 	@$(PYTHON) -m tests.rig.background up
+
+.PHONY: pay
+pay: setup ## pay an invoice of the simulated Hostwinds of `make up` (INVOICE=416)
+	@$(PYTHON) -m tests.rig.background pay $(or $(INVOICE),$(error INVOICE=number is needed))
 
 .PHONY: down
 down: setup ## stop what `make up` started
@@ -70,6 +74,10 @@ test-unit: setup ## run the tests that need no API server
 .PHONY: test-cluster
 test-cluster: controlplane ## run the tests on a real API server
 	@$(PYTHON) -m pytest -m cluster
+
+.PHONY: faults
+faults: controlplane ## break every call of every life, kill the process, and judge what is left (RUN=, TIER=, SEED=)
+	@$(PYTHON) -m tests.faults $(if $(RUN),--run $(RUN)) $(if $(TIER),--tier $(TIER)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: controlplane ## measure with many instances (SIZE=1000) and print the numbers beside their limits

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
 from gpuinstance.api import reasons
-from gpuinstance.core.decide import RULES
+from gpuinstance.core.decide import RULES, RULES_WHEN_OBSERVING
+from gpuinstance.core.upgrade.decide import UPGRADE_RULES
 from gpuinstance.probes import Category
 
 HERE = Path(__file__).parent
@@ -24,14 +25,23 @@ def states() -> str:
     lines = [
         NOTE + "# The rules, in order\n",
         "A pass asks the rules from top to bottom; the first that answers decides. Each is one function in",
-        "`operator/gpuinstance/core/rules`.\n",
-        "| | rule | what it says |",
-        "|---|---|---|",
+        "`operator/gpuinstance/core/rules`, those of upgrades in `operator/gpuinstance/core/upgrade/rules`.\n",
+        "## GPUInstance\n",
+        *_rule_table(RULES),
+        "\n## GPUInstance that is only observed\n",
+        *_rule_table(RULES_WHEN_OBSERVING),
+        "\n## InstanceUpgrade\n",
+        *_rule_table(UPGRADE_RULES),
     ]
-    for number, rule in enumerate(RULES, start=1):
+    return "\n".join(lines) + "\n"
+
+
+def _rule_table(rules: Iterable[Callable[..., object]]) -> list[str]:
+    lines = ["| | rule | what it says |", "|---|---|---|"]
+    for number, rule in enumerate(rules, start=1):
         summary = " ".join((inspect.getdoc(rule) or "").split("\n\n")[0].split())
         lines.append(f"| {number} | `{rule.__name__}` | {summary.replace('|', '&#124;')} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def members(enum: type[StrEnum]) -> Iterator[tuple[int, str, str]]:

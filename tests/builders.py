@@ -25,14 +25,22 @@ from gpuinstance.api.words import (
     Phase,
     PowerState,
 )
-from gpuinstance.core.desired import format_ports, hardware_fingerprint, software_fingerprint, wanted_ports
+from gpuinstance.core.desired import (
+    format_ports,
+    hardware_fingerprint,
+    software_fingerprint,
+    terms_fingerprint,
+    wanted_ports,
+)
 from gpuinstance.core.model import Machine
 from gpuinstance.core.snapshot import Blind, Seen, Snapshot
 from tests.materials import (
+    HOST,
     IDENTITY,
     IMAGE,
     LIMITS,
     NOW,
+    OF_HOSTWINDS,
     UID,
     ago,
     machine,
@@ -48,10 +56,12 @@ from tests.materials import (
 )
 
 __all__ = [
+    "HOST",
     "IDENTITY",
     "IMAGE",
     "LIMITS",
     "NOW",
+    "OF_HOSTWINDS",
     "UID",
     "InstanceBuilder",
     "ago",
@@ -106,6 +116,7 @@ class InstanceBuilder:
                 rootfs_size_gb=spec.rootfs_size_gb or 60,
                 software=software_fingerprint(spec),
                 hardware=hardware_fingerprint(spec),
+                terms=terms_fingerprint(spec),
             )
         generation = fields.get("observed_generation", -1)
         conditions = [
@@ -123,6 +134,11 @@ class InstanceBuilder:
         return GPUInstance(metadata=metadata, spec=spec, status=status)
 
     # What the user wrote ---------------------------------------------------------------------------
+
+    def of_hostwinds(self, **block: Any) -> InstanceBuilder:
+        """The spec asks for a server of Hostwinds, in location 1 unless said otherwise."""
+        server = {"provider": "hostwinds", "product": {"id": "3"}, "image": None, "template_id": "ubuntu"}
+        return self.with_spec(**server, hostwinds={"location_id": 1} | block)
 
     def with_spec(self, **fields: Any) -> InstanceBuilder:
         """The spec says this, and always did: what was applied agrees."""
@@ -145,6 +161,10 @@ class InstanceBuilder:
     def asking_recreate(self, token: str) -> InstanceBuilder:
         """The spec holds a recreate token."""
         return self._asking(recreate=token)
+
+    def asking(self, **tokens: str) -> InstanceBuilder:
+        """The spec holds these action tokens."""
+        return self._asking(**tokens)
 
     def _asking(self, **tokens: str) -> InstanceBuilder:
         return self.with_spec(actions={**self.spec_fields.get("actions", {}), **tokens})
@@ -192,11 +212,11 @@ class InstanceBuilder:
         )
         return started.with_status(observed_generation=1, phase=Phase.PENDING)
 
-    def creating(self, *, answered: bool = False, began: datetime = NOW) -> InstanceBuilder:
-        """The intent of a purchase is saved; with `answered` the provider has named machine m-1."""
+    def creating(self, *, answered: bool = False, named: bool = True, began: datetime = NOW) -> InstanceBuilder:
+        """The intent of a purchase is saved; `answered` by the provider, which has `named` machine m-1."""
         phase = OperationPhase.MONITORING if answered else OperationPhase.INITIATED
         started = replace(self.seen(), bought=True).during(operation(OperationType.CREATE, phase, began=began))
-        recorded = {"id": "m-1" if answered else None, "name": IDENTITY.name(1), "product_name": "RTX 4090"}
+        recorded = {"id": "m-1" if answered and named else None, "name": IDENTITY.name(1), "product_name": "RTX 4090"}
         return started.with_status(phase=Phase.CREATING, attempts=1, instance=recorded)
 
     def with_machine(self) -> InstanceBuilder:
@@ -216,6 +236,12 @@ class InstanceBuilder:
             ),
         )
         return started.with_status(phase=Phase.READY, outcome=Outcome.READY, ready_at=ago(minutes=50))
+
+    def serving_at(self, host: str, *numbers: int) -> InstanceBuilder:
+        """Machine m-1 runs, is Ready, and its http ports are reached at its own address."""
+        served = self.serving(*numbers)
+        addresses = [{"port": n, "protocol": "http", "url": f"http://{host}:{n}"} for n in numbers]
+        return served.with_status(endpoints=addresses)
 
     def serving(self, *numbers: int) -> InstanceBuilder:
         """Machine m-1 runs, is Ready, and its http ports are published and healthy."""

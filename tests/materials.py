@@ -36,7 +36,24 @@ LIMITS = Limits(
     can_change_ports=True,
     can_grow_disk=True,
     can_change_software=True,
+    publishes_ports=True,
+    rebuilds_in_place=False,
+    upgrades_are_ordered=False,
 )
+OF_HOSTWINDS: dict[str, Any] = {
+    "billing_modes": frozenset({BillingMode.ON_DEMAND}),
+    "max_gpu_count": 1,
+    "listing_has_addresses": True,
+    "can_change_ports": False,
+    "can_grow_disk": False,
+    "can_change_software": False,
+    "publishes_ports": False,
+    "rebuilds_in_place": True,
+    "upgrades_are_ordered": True,
+}
+"""What is different where servers are rented: addresses of their own, made anew in place, upgraded by order."""
+HOST = "203.0.113.10"
+"""The address of such a server."""
 
 
 def ago(**span: float) -> datetime:

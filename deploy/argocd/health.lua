@@ -1,6 +1,7 @@
--- Tells Argo CD how a GPUInstance is doing, from what its conditions say, by the rules of kstatus.
--- Healthy: as the spec asks. Progressing: wait. Degraded: only a person or a change of the spec helps.
--- Suspended: spec.suspend holds it as it is. Needs no library of Lua, since Argo CD opens none by default.
+-- Tells Argo CD how a GPUInstance or an InstanceUpgrade is doing, from what its conditions say, by the rules of
+-- kstatus. Healthy: as the spec asks. Progressing: wait. Degraded: only a person or a change of the spec helps.
+-- Suspended: nothing is wrong, and it is up to a person: spec.suspend holds an instance as it is, or an upgrade
+-- waits for a payment or a confirmation. Needs no library of Lua, since Argo CD opens none by default.
 
 local status = obj.status or {}
 if status.observedGeneration ~= obj.metadata.generation then
@@ -23,6 +24,8 @@ local ready = conditions.Ready or {}
 local health = {status = "Progressing", message = ready.message or "waiting for the operator"}
 if holds("Stalled") then
   health.status = "Degraded"
+elseif holds("ActionRequired") then
+  health.status = "Suspended"
 elseif holds("Reconciling") then
   health.status = "Progressing"
 elseif holds("Paused") then

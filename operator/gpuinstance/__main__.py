@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import kopf
@@ -13,31 +13,98 @@ import structlog
 from pydantic import ValidationError
 
 from gpuinstance import __version__, handlers, logs
+from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import ProviderName
+from gpuinstance.audit import Audit
 from gpuinstance.config import Settings, complaint
 from gpuinstance.credentials import Accounts
-from gpuinstance.kube import KubeError, connect
+from gpuinstance.health import Health
+from gpuinstance.kinds import kinds
+from gpuinstance.known import Known, KnownKind
+from gpuinstance.kube import PLURALS, KubeError, connect
+from gpuinstance.leading import Leadership, candidate, lead
 from gpuinstance.metrics import Metrics
 from gpuinstance.observing import Observer
+from gpuinstance.observing_upgrades import UpgradeObserver, upgrade_of
 from gpuinstance.probes import Prober
-from gpuinstance.providers import novita
-from gpuinstance.providers.base import Capabilities
+from gpuinstance.providers import hostwinds, novita
+from gpuinstance.providers.base import Capabilities, Provider
+from gpuinstance.providers.fence import Fenced
+from gpuinstance.providers.governing.governed import Governed
+from gpuinstance.providers.governing.governor import Allowance
+from gpuinstance.providers.governing.pressure import Pressure
 from gpuinstance.providers.http import Limits
 from gpuinstance.providers.wrappers import Metered, SharedListing
 from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
 from gpuinstance.server import Server, parse_address
+from gpuinstance.sweeping import Sweep
+from gpuinstance.watching import Watches
 
 _log = structlog.get_logger("gpuinstance")
 _LAG_SECONDS = 0.25
-_GRACE_SECONDS = 35.0
-"""How long running passes may take to finish at shutdown: one provider call and its record."""
+_GRACE_SECONDS = 50.0
+"""How long running passes may take to finish at shutdown: one wait, one provider call and its record."""
 
-_CAPABILITIES: Mapping[ProviderName, Capabilities] = {ProviderName.NOVITA: novita.CAPABILITIES}
+_CAPABILITIES: Mapping[ProviderName, Capabilities] = {
+    ProviderName.NOVITA: novita.CAPABILITIES,
+    ProviderName.HOSTWINDS: hostwinds.CAPABILITIES,
+}
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _allowance(settings: Settings, provider: ProviderName) -> Allowance:
+    is_hostwinds = provider is ProviderName.HOSTWINDS
+    return Allowance(
+        rate=settings.hostwinds_rate if is_hostwinds else settings.novita_rate,
+        burst=settings.hostwinds_burst if is_hostwinds else settings.novita_burst,
+        concurrency=settings.provider_concurrency,
+        patience=settings.provider_wait_seconds,
+    )
+
+
+def _account_opener(
+    settings: Settings, metrics: Metrics, pressure: Pressure, holds_now: Callable[[], bool]
+) -> Callable[[ProviderName, str], SharedListing]:
+    """Return what opens an account at a provider with one API key, wrapped in all that guards it."""
+    limits = Limits(total=settings.provider_timeout_seconds, connections=settings.provider_concurrency)
+
+    def adapter_of(provider: ProviderName, key: str) -> Provider:
+        if provider is ProviderName.HOSTWINDS:
+            return hostwinds.Hostwinds(key, url=settings.hostwinds_base_url, limits=limits)
+        return novita.Novita(key, base_url=settings.novita_base_url, limits=limits)
+
+    def open_account(provider: ProviderName, key: str) -> SharedListing:
+        adapter = Fenced(adapter_of(provider, key), holds_now)
+        governor = pressure.governor(adapter.name, _allowance(settings, provider))
+        return SharedListing(Governed(Metered(adapter, metrics.provider_request), governor))
+
+    return open_account
+
+
+def _show_gauges(
+    metrics: Metrics,
+    known: Known,
+    queue: WakeQueue,
+    pressure: Pressure,
+    observer: Observer,
+    watches: Watches,
+    leadership: Leadership,
+    sweep: Sweep,
+) -> None:
+    """Let each scrape read what is true at that moment."""
+    metrics.show_instances(lambda: known.of_kind(KIND))
+    metrics.show_queue_depth(lambda: queue.depth)
+    metrics.show_circuits(pressure.circuits)
+    metrics.show_budget_tokens(pressure.tokens)
+    metrics.show_observation_ages(observer.ages)
+    metrics.show_standstill(queue.standstill)
+    metrics.show_watch_age(watches.age)
+    metrics.show_leader(leadership.holds_now)
+    metrics.show_orphans(sweep.orphans)
 
 
 async def _measure_lag(metrics: Metrics) -> None:
@@ -49,51 +116,90 @@ async def _measure_lag(metrics: Metrics) -> None:
         metrics.lagged(max(0.0, loop.time() - asked - _LAG_SECONDS))
 
 
-async def run(settings: Settings) -> None:
-    """Run the operator until it is told to stop. Raises KubeError if the API server cannot be used."""
-    metrics = Metrics()
-    kube = await connect()
-
-    def open_account(provider: ProviderName, key: str) -> SharedListing:
-        del provider  # one so far; the enum of the schema lists the same
-        limits = Limits(total=settings.provider_timeout_seconds)
-        adapter = novita.Novita(key, base_url=settings.novita_base_url, limits=limits)
-        return SharedListing(Metered(adapter, metrics.provider_request))
-
-    accounts = Accounts(kube, open_account, shared_namespace=settings.shared_credentials_namespace)
-    prober = Prober(clock=_now, allowed=settings.probe_allowed_networks, record=metrics.health_check)
-    observer = Observer(kube, accounts, prober, _CAPABILITIES, settings, _now)
-    reconciler = Reconciler(kube, observer, metrics, _now)
-    observer.known = reconciler.known
-    queue = WakeQueue(reconciler.once, workers=settings.workers)
-
-    registry = kopf.OperatorRegistry()
-    handlers.register(registry, reconciler, queue, settings)
-    kopf_settings = kopf.OperatorSettings()
-    handlers.configure(kopf_settings)
-
-    metrics.show_instances(reconciler.known)
-    metrics.show_queue_depth(lambda: queue.depth)
-    server = Server(settings.http_listen, metrics, alive=queue.trouble, ready=queue.trouble)
+async def _listen(server: Server) -> None:
     try:
         await server.start()
     except OSError as error:
         sys.exit(f"gpu-instance-operator: GPUINSTANCE_HTTP_LISTEN: {error}")
-    queue.start()
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until it is told to stop. Raises KubeError if the API server cannot be used."""
+    metrics = Metrics()
+    pressure = Pressure(metrics)
+    kube = await connect()
+    leadership = await candidate(settings)
+    kube.may_write = leadership.holds_now
+
+    open_account = _account_opener(settings, metrics, pressure, leadership.holds_now)
+    accounts = Accounts(kube, open_account, shared_namespace=settings.shared_credentials_namespace)
+    prober = Prober(clock=_now, allowed=settings.probe_allowed_networks, record=metrics.health_check)
+    known = Known()
+    observer = Observer(
+        kube,
+        accounts,
+        prober,
+        _CAPABILITIES,
+        settings,
+        _now,
+        known=lambda: known.of_kind(KIND),
+        upgrade_of=lambda instance: upgrade_of(known, instance),
+    )
+    upgrades = UpgradeObserver(kube, observer, _CAPABILITIES, settings, _now, known)
+    reconciler = Reconciler(kube, kinds(observer, upgrades, metrics, _now), known, metrics)
+    sweep = Sweep(kube, accounts, settings, metrics, _now)
+    queue = WakeQueue(reconciler.once, workers=settings.workers)
+    reconciler.wake = queue.wake
+
+    watches = Watches(list(PLURALS.values()), settings.namespaces)
+    audits = {
+        kind: Audit(
+            kube,
+            kind,
+            settings.namespaces,
+            KnownKind(known, kind),
+            queue,
+            metrics,
+            pause=settings.audit_seconds,
+            poll=settings.poll_seconds,
+        )
+        for kind in PLURALS
+    }
+    registry = kopf.OperatorRegistry()
+    handlers.register(registry, reconciler, queue, settings, watches, audits)
+    kopf_settings = kopf.OperatorSettings()
+    handlers.configure(kopf_settings)
+
+    _show_gauges(metrics, known, queue, pressure, observer, watches, leadership, sweep)
+    health = Health(leadership, queue, watches, list(audits.values()))
+    server = Server(settings.http_listen, metrics, alive=health.alive, ready=health.ready)
+    await _listen(server)
+
+    async def work() -> None:
+        await reconciler.prime(settings.namespaces)
+        queue.start()
+        watches.expect()
+        beside = [asyncio.create_task(run_it()) for run_it in (sweep.run, *(audit.run for audit in audits.values()))]
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=kopf_settings,
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                standalone=True,
+            )
+        finally:
+            for task in beside:
+                task.cancel()
+            await queue.stop(grace=_GRACE_SECONDS)
+            await reconciler.drain()
+
     lag = asyncio.create_task(_measure_lag(metrics))
     _log.info("started", version=__version__, namespaces=settings.namespaces or "all")
     try:
-        await kopf.operator(
-            registry=registry,
-            settings=kopf_settings,
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            standalone=True,
-        )
+        await lead(leadership, work)
     finally:
         lag.cancel()
-        await queue.stop(grace=_GRACE_SECONDS)
-        await reconciler.drain()
         await server.stop()
         await accounts.aclose()
         await prober.aclose()

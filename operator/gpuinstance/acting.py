@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, assert_never
 
 from gpuinstance.core.decision import (
     Action,
+    ApplyUpgrade,
     ChangeSoftware,
+    ConfirmUpgrade,
     Create,
     Delete,
     GrowDisk,
+    OrderUpgrade,
+    Rebuild,
+    RegenerateNetworking,
+    Reinstall,
     Restart,
+    RevertUpgrade,
     SetPorts,
     Start,
     Stop,
+    SwitchToMonthly,
 )
 from gpuinstance.core.record import Accepted, Answer, Outdated, Refused, Unclear
 from gpuinstance.providers import base
@@ -41,7 +49,7 @@ async def act(provider: Provider, action: Action) -> Answer:
         return Outdated(error.message)
     except base.WrongState as error:
         return Outdated(error.message)
-    except base.RateLimited as error:
+    except (base.RateLimited, base.CircuitOpen) as error:
         pause = timedelta(seconds=error.retry_after) if error.retry_after is not None else None
         return Refused(error.reason, error.message, needs_person=False, retry_after=pause)
     except (base.Unauthorized, base.Rejected) as error:
@@ -50,7 +58,7 @@ async def act(provider: Provider, action: Action) -> Answer:
         return Refused(error.reason, error.message, needs_person=False)
 
 
-async def _call(provider: Provider, action: Action) -> str | None:
+async def _call(provider: Provider, action: Action) -> str | None:  # noqa: C901, PLR0912 - one plain line for each action
     match action:
         case Create(order):
             return await provider.create(order)
@@ -66,8 +74,24 @@ async def _call(provider: Provider, action: Action) -> str | None:
             await provider.set_ports(machine_id, ports)
         case GrowDisk(machine_id, from_gb, to_gb):
             await provider.grow_disk(machine_id, from_gb=from_gb, to_gb=to_gb)
-        case ChangeSoftware(machine_id, software):
-            await provider.change_software(machine_id, software, keep_data=True)
+        case ChangeSoftware(machine_id, software, keep_data):
+            await provider.change_software(machine_id, software, keep_data=keep_data)
+        case Rebuild(machine_id):
+            await provider.rebuild(machine_id)
+        case Reinstall(machine_id, template_id):
+            await provider.reinstall(machine_id, template_id)
+        case RegenerateNetworking(machine_id):
+            await provider.regenerate_networking(machine_id)
+        case SwitchToMonthly(machine_id, months):
+            await provider.switch_to_monthly(machine_id, months)
+        case OrderUpgrade(machine_id, choice):
+            await provider.order_upgrade(machine_id, choice)
+        case ApplyUpgrade(machine_id, disk_gb):
+            await provider.apply_upgrade(machine_id, disk_gb=disk_gb)
+        case ConfirmUpgrade(machine_id):
+            await provider.confirm_upgrade(machine_id)
+        case RevertUpgrade(machine_id):
+            await provider.revert_upgrade(machine_id)
         case _:
             assert_never(action)
     return None

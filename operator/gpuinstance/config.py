@@ -6,12 +6,15 @@ What belongs to one machine is in its spec; what belongs to the process is here.
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gpuinstance.api.words import ProviderName
 
 _PREFIX = "GPUINSTANCE_"
 _DAY = 86_400
@@ -34,6 +37,8 @@ class Settings(BaseSettings):
     mark: str = Field("gpui", pattern="^[a-z][a-z0-9]{0,15}$")
     """First word of every machine's name. Two clusters that share an account need two marks."""
     novita_base_url: str = "https://api.novita.ai/gpu-instance/openapi/v1"
+    hostwinds_base_url: str = "https://clients.hostwinds.com/cloud/api.php"
+    """The full address: every call goes there."""
     namespaces: Annotated[list[str], BeforeValidator(_from_json)] = []
     """Namespaces to serve, as a JSON list; empty for all."""
     shared_credentials_namespace: str | None = None
@@ -43,12 +48,53 @@ class Settings(BaseSettings):
     """Pause between looks at an object at rest."""
     fast_poll_seconds: float = Field(3, ge=0.1, le=_DAY)
     """Pause between looks while something changes."""
-    settle_seconds: float = Field(90, ge=1, le=_DAY)
+    hostwinds_poll_seconds: float = Field(30, ge=0.1, le=_DAY)
+    """The same at Hostwinds, whose changes are queued and take minutes."""
+    resize_timeout_seconds: float = Field(1800, ge=1, le=_DAY)
+    """How long the provider may work on one step of an InstanceUpgrade."""
+    settle_seconds: float = Field(105, ge=1, le=_DAY)
     """How long after an intent its effect may still be missing from the provider's listing: the time of
-    a call, `provider_timeout_seconds`, and a minute of lag."""
+    a wait, `provider_wait_seconds`, of a call, `provider_timeout_seconds`, and a minute of lag."""
     stale_polls: int = Field(5, ge=2, le=10_000)
     """Missed polls after which a Ready object becomes Unknown."""
     provider_timeout_seconds: float = Field(30, gt=0, le=_DAY)
+    provider_wait_seconds: float = Field(15, gt=0, le=_DAY)
+    """How long a call waits for its turn at most before it is given up, unsent."""
+    provider_concurrency: int = Field(20, ge=1, le=1000)
+    """Calls of one account that are under way at the same time."""
+    novita_rate: float = Field(100, gt=0, le=10_000)
+    """Requests a second that one account may send. Novita documents no limit, and 429 for who exceeds it:
+    this bounds our own mistakes, and lets thousands of instances come up at once."""
+    novita_burst: int = Field(500, ge=1, le=100_000)
+    """Requests that one account may send at once after a quiet time."""
+    hostwinds_rate: float = Field(2, gt=0, le=10_000)
+    """The same at Hostwinds, which documents nothing about limits: what careful clients allow themselves."""
+    hostwinds_burst: int = Field(20, ge=1, le=100_000)
+    """The same at Hostwinds."""
+
+    leader_election: bool = True
+    """In a pod, or with `lease_namespace`: of several processes one acts. False: nobody else may be running."""
+    lease_namespace: str | None = None
+    """Where the Lease is; the pod's own namespace if None."""
+    lease_name: str = Field("gpu-instance-operator", pattern="^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+    """Operators that share a namespace and serve different objects need different ones."""
+    lease_seconds: int = Field(15, ge=1, le=3600)
+    """How long the others wait after the leader's last renewal that they have seen."""
+    lease_deadline_seconds: float = Field(10, gt=0, le=3600)
+    """How long after its last renewal the leader acts; then it ends."""
+    lease_retry_seconds: float = Field(2, gt=0, le=3600)
+    """Pause between renewals, and between tries to become the leader."""
+    audit_seconds: float = Field(300, ge=1, le=600)
+    """Pause between comparisons of the cluster's list of objects with what the watch has shown."""
+
+    orphan_sweep_seconds: float = Field(300, ge=1, le=_DAY)
+    """Pause between sweeps for machines that carry our mark and belong to no object."""
+    orphan_seconds: float = Field(600, ge=0, le=_DAY)
+    """How long a machine must have been seen so before it is reported."""
+    orphan_deletion: bool = False
+    """True removes reported machines, a few in each sweep; also those that a `deletionPolicy` left on purpose."""
+    orphan_deletion_limit: int = Field(3, ge=1, le=100)
+    """How many machines one sweep may remove."""
 
     http_listen: str = "0.0.0.0:8080"
     """Where /healthz, /readyz and /metrics are served."""
@@ -60,10 +106,34 @@ class Settings(BaseSettings):
     probe_allowed_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
     """Networks that health checks may reach although they are not public, as a JSON list."""
 
+    @field_validator("lease_deadline_seconds", "lease_retry_seconds")
+    @classmethod
+    def _fits(cls, value: float, info: ValidationInfo) -> float:
+        """The leader must stop before others begin, and have more than one try before it stops."""
+        if info.field_name == "lease_deadline_seconds" and value >= info.data.get("lease_seconds", math.inf):
+            raise ValueError("must be less than LEASE_SECONDS")
+        if info.field_name == "lease_retry_seconds" and value * 2 > info.data.get("lease_deadline_seconds", math.inf):
+            raise ValueError("must be at most half of LEASE_DEADLINE_SECONDS")
+        return value
+
     @property
     def fast_poll(self) -> timedelta:
         """`fast_poll_seconds` as a span."""
         return timedelta(seconds=self.fast_poll_seconds)
+
+    def pace(self, provider: ProviderName) -> timedelta:
+        """Return the pause between looks while something changes at this provider."""
+        return timedelta(seconds=self.hostwinds_poll_seconds) if provider is ProviderName.HOSTWINDS else self.fast_poll
+
+    @property
+    def resize_timeout(self) -> timedelta:
+        """`resize_timeout_seconds` as a span."""
+        return timedelta(seconds=self.resize_timeout_seconds)
+
+    @property
+    def orphan_after(self) -> timedelta:
+        """`orphan_seconds` as a span."""
+        return timedelta(seconds=self.orphan_seconds)
 
     @property
     def poll(self) -> timedelta:

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpuinstance.api.v1alpha1 import GPUInstance
@@ -37,6 +38,16 @@ class CredentialsUnavailable(Exception):
     """No usable API key; the message says which Secret lacks what."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an account's key was last found."""
+
+    digest: str
+    """Tells accounts apart, and reveals nothing."""
+    namespace: str
+    secret: str
+
+
 class Accounts:
     """The accounts in use, by API key."""
 
@@ -48,14 +59,16 @@ class Accounts:
         self._shared_namespace = shared_namespace
         self._secrets: OrderedDict[tuple[str, str], tuple[float, asyncio.Task[SecretData | None]]] = OrderedDict()
         self._accounts: OrderedDict[str, SharedListing] = OrderedDict()
+        self._places: dict[str, Place] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def account_of(self, instance: GPUInstance) -> SharedListing:
         """Return the account of an object. Raises CredentialsUnavailable, KubeError."""
         provider = instance.spec.provider
-        key = await self._api_key(instance)
+        key, namespace, secret = await self._api_key(instance)
         keep_secret(key)
         digest = hashlib.sha256(f"{provider}\0{key}".encode()).hexdigest()
+        self._places[digest] = Place(digest, namespace, secret)
         account = self._accounts.get(digest)
         if account is None:
             account = self._accounts[digest] = self._open(provider, key)
@@ -63,19 +76,24 @@ class Accounts:
         self._accounts.move_to_end(digest)
         return account
 
-    async def _api_key(self, instance: GPUInstance) -> str:
+    def open(self) -> list[tuple[ProviderName, SharedListing, Place]]:
+        """Return the accounts in use, each with its provider and with where its key is."""
+        return [(ProviderName(it.name), it, self._places[digest]) for digest, it in self._accounts.items()]
+
+    async def _api_key(self, instance: GPUInstance) -> tuple[str, str, str]:
+        """Return the key, and namespace and name of the Secret that holds it."""
         namespace = instance.metadata.namespace
         reference = instance.spec.credentials_ref
         default = f"{instance.spec.provider}-credentials"
         name = reference.name if reference else default
         secret = await self._secret(namespace, name)
         if secret is not None:
-            return _valid_key(secret, f"{namespace}/{name}")
+            return _valid_key(secret, f"{namespace}/{name}"), namespace, name
         shared = self._shared_namespace
         if reference is None and shared is not None:
             secret = await self._secret(shared, default)
             if secret is not None and _allows(secret, namespace):
-                return _valid_key(secret, f"{shared}/{default}")
+                return _valid_key(secret, f"{shared}/{default}"), shared, default
         hint = f"kubectl create secret generic {name} -n {namespace} --from-literal={_KEY_FIELD}=…"
         raise CredentialsUnavailable(f"Secret {namespace}/{name} does not exist: create it with `{hint}`")
 
@@ -102,7 +120,8 @@ class Accounts:
 
     def _drop_oldest_accounts(self) -> None:
         while len(self._accounts) > _MOST_ACCOUNTS:
-            _, account = self._accounts.popitem(last=False)
+            digest, account = self._accounts.popitem(last=False)
+            del self._places[digest]
             task = asyncio.create_task(account.aclose())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -13,40 +13,61 @@ No handler returns a value or touches `patch`, so kopf writes nothing but the fi
 from __future__ import annotations
 
 import random
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import kopf
 
-from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
+from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, VERSION
+from gpuinstance.audit import Audit
 from gpuinstance.config import Settings
-from gpuinstance.kube import Body, Key
+from gpuinstance.kube import PLURALS, Body, Key
 from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
+from gpuinstance.watching import WATCH_SECONDS, Watches, log_in
 
-_LOGIN_LASTS = timedelta(minutes=10)
 
-
-def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, queue: WakeQueue, settings: Settings) -> None:
-    """Attach the handlers to the registry."""
-    resource = (GROUP, VERSION, PLURAL)
+def register(
+    registry: kopf.OperatorRegistry,
+    reconciler: Reconciler,
+    queue: WakeQueue,
+    settings: Settings,
+    watches: Watches,
+    audits: Mapping[str, Audit],
+) -> None:
+    """Attach the handlers of all kinds to the registry; `audits` are by kind."""
 
     @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        # An expiry makes kopf log in anew in time: tokens of service accounts are rotated, and a
-        # single refused request would otherwise end the process.
-        found = kopf.login_via_client(**kwargs)
-        return None if found is None else replace(found, expiration=datetime.now(UTC) + _LOGIN_LASTS)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await log_in(watches)
+
+    for kind, audit in audits.items():
+        _register_kind(kind, registry, reconciler, queue, settings, audit)
+
+
+def _register_kind(
+    kind: str,
+    registry: kopf.OperatorRegistry,
+    reconciler: Reconciler,
+    queue: WakeQueue,
+    settings: Settings,
+    audit: Audit,
+) -> None:
+    resource = (GROUP, VERSION, PLURALS[kind])
+
+    def key_of(metadata: Any) -> Key:
+        return Key(metadata["namespace"], metadata["name"], metadata["uid"], kind)
 
     @kopf.on.event(*resource, registry=registry, id="wake")
     async def wake(event: kopf.RawEvent, **_: Any) -> None:
-        body: Body = dict(event["object"])
-        key = _key(body["metadata"])
+        body: Body = {**event["object"], "kind": kind}
+        key = key_of(body["metadata"])
         if event["type"] == "DELETED":
+            audit.gone(key)
             queue.forget(key)
             reconciler.forget(key)
         else:
+            audit.shown(body)
             reconciler.see(key, body)
             queue.wake(key)
 
@@ -58,18 +79,14 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, queue: Wak
         initial_delay=lambda **_: random.uniform(0, settings.poll_seconds),  # noqa: S311 - jitter, not a secret
     )
     async def poll(body: kopf.Body, **_: Any) -> None:
-        queue.wake(_key(body["metadata"]))
+        queue.wake(key_of(body["metadata"]))
 
     @kopf.on.delete(*resource, registry=registry, id="release")
     async def release(body: kopf.Body, **_: Any) -> None:
-        key = _key(body["metadata"])
+        key = key_of(body["metadata"])
         released = reconciler.released(key)
         queue.wake(key)
         await released.wait()
-
-
-def _key(metadata: Any) -> Key:
-    return Key(metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 class _Forever:
@@ -119,7 +136,7 @@ def configure(kopf_settings: kopf.OperatorSettings) -> None:
     s.networking.request_timeout = 30
     s.networking.connect_timeout = 5
     s.watching.connect_timeout = 5
-    s.watching.server_timeout = 600
+    s.watching.server_timeout = WATCH_SECONDS
     s.watching.reconnect_backoff = 1
     s.queueing.idle_timeout = 2
     s.queueing.exit_timeout = 2  # handlers only wait; passes are finished by the queue

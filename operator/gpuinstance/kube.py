@@ -10,7 +10,7 @@ import base64
 import binascii
 import ssl
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from kubernetes.aio import client, config
 
+from gpuinstance.api.upgrade import UPGRADE_KIND, UPGRADE_PLURAL
 from gpuinstance.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 15.0
 _MERGE_PATCH = "application/merge-patch+json"
 _MESSAGE_LIMIT = 1000
+_PAGE = 500
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Body = dict[str, Any]
 
@@ -44,6 +47,10 @@ class Vanished(KubeError):
     """The object does not exist any more, or is another one of the same name."""
 
 
+class NotLeading(KubeError):
+    """The lease of this process is lost: nothing was sent, and nothing will be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """Which object, and which life of it."""
@@ -51,6 +58,17 @@ class Key:
     namespace: str
     name: str
     uid: str
+    kind: str = KIND
+
+    @classmethod
+    def of(cls, body: Body) -> Key:
+        """Return the key of an object as the API server shows it."""
+        metadata = body["metadata"]
+        return cls(metadata["namespace"], metadata["name"], metadata["uid"], body.get("kind", KIND))
+
+
+PLURALS = {KIND: PLURAL, UPGRADE_KIND: UPGRADE_PLURAL}
+"""The kinds that the operator keeps, and where they are found."""
 
 
 class Kube:
@@ -58,32 +76,47 @@ class Kube:
 
     def __init__(self, api: client.ApiClient) -> None:
         self.api = api
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked right before each write. The resourceVersion protects what another process has written; this
+        keeps one that has lost its lease from writing even where nobody has."""
         self._objects = client.CustomObjectsApi(api)
         self._core = client.CoreV1Api(api)
 
-    async def get_instance(self, key: Key) -> Body:
+    async def get_object(self, key: Key) -> Body:
         """Return the object as it is now. Raises Vanished if this life of it is over."""
-        async with _translated():
+        async with translated():
             body: Any = await self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, key.namespace, PLURAL, key.name, _request_timeout=_TIMEOUT_SECONDS
+                GROUP, VERSION, key.namespace, PLURALS[key.kind], key.name, _request_timeout=_TIMEOUT_SECONDS
             )
         if body["metadata"]["uid"] != key.uid:
             raise Vanished(f"{key.namespace}/{key.name} is another object now")
         return dict(body)
+
+    async def find_instance(self, namespace: str, name: str) -> Body | None:
+        """Return the GPUInstance of that name as it is now; None if there is none."""
+        try:
+            async with translated():
+                found: Any = await self._objects.get_namespaced_custom_object(
+                    GROUP, VERSION, namespace, PLURAL, name, _request_timeout=_TIMEOUT_SECONDS
+                )
+        except Vanished:
+            return None
+        return dict(found)
 
     async def patch_status(self, body: Body, patch: Body) -> Body:
         """Merge `patch` into the status of the object as it was read; returns the saved object.
 
         Raises Conflict if the object has changed since, Vanished if it is gone.
         """
+        self._require_right()
         metadata = body["metadata"]
         guard = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
-        async with _translated():
+        async with translated():
             saved: Any = await self._objects.patch_namespaced_custom_object_status(
                 GROUP,
                 VERSION,
                 metadata["namespace"],
-                PLURAL,
+                PLURALS[Key.of(body).kind],
                 metadata["name"],
                 {"metadata": guard, "status": patch},
                 _content_type=_MERGE_PATCH,
@@ -91,10 +124,46 @@ class Kube:
             )
         return dict(saved)
 
+    async def list_objects(self, kind: str, namespace: str | None, *, metadata_only: bool = False) -> list[Body]:
+        """Return all objects of a kind as they are now; `namespace` None: of the whole cluster."""
+        found: list[Body] = []
+        headers = {"Accept": _METADATA_ONLY} if metadata_only else None
+        token: str | None = None
+        while True:
+            async with translated():
+                page: Any = await self._page(kind, namespace, _headers=headers, _continue=token)
+            # Items need not name their kind, those of metadata name another, and none of these are null.
+            found += [{**item, "kind": kind} for item in page["items"] or ()]
+            token = page["metadata"].get("continue") or None
+            if token is None:
+                return found
+
+    async def _page(self, kind: str, namespace: str | None, **how: Any) -> object:
+        how |= {"limit": _PAGE, "_request_timeout": _TIMEOUT_SECONDS}
+        if namespace is None:
+            return await self._objects.list_cluster_custom_object(GROUP, VERSION, PLURALS[kind], **how)
+        return await self._objects.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURALS[kind], **how)
+
+    async def delete_object(self, body: Body) -> None:
+        """Delete the object if it is still as it was read. Raises Conflict, or Vanished if it is gone."""
+        self._require_right()
+        key, metadata = Key.of(body), body["metadata"]
+        preconditions = {"uid": key.uid, "resource_version": metadata["resourceVersion"]}
+        async with translated():
+            await self._objects.delete_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                key.namespace,
+                PLURALS[key.kind],
+                key.name,
+                body=client.V1DeleteOptions(preconditions=client.V1Preconditions(**preconditions)),
+                _request_timeout=_TIMEOUT_SECONDS,
+            )
+
     async def get_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return a Secret's data, decoded; None if it does not exist."""
         try:
-            async with _translated():
+            async with translated():
                 secret = await self._core.read_namespaced_secret(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
         except Vanished:
             return None
@@ -103,7 +172,7 @@ class Kube:
     async def get_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return a ConfigMap's data; None if it does not exist."""
         try:
-            async with _translated():
+            async with translated():
                 found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
         except Vanished:
             return None
@@ -111,6 +180,7 @@ class Kube:
 
     async def post_event(self, body: Body, *, reason: str, message: str, warning: bool) -> None:
         """Attach one Event to the object."""
+        self._require_right()
         metadata, now = body["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {
             "metadata": {
@@ -118,8 +188,8 @@ class Kube:
                 "namespace": metadata["namespace"],
             },
             "involvedObject": {
-                "apiVersion": f"{GROUP}/{VERSION}",
-                "kind": KIND,
+                "apiVersion": body.get("apiVersion") or f"{GROUP}/{VERSION}",
+                "kind": Key.of(body).kind,
                 "name": metadata["name"],
                 "namespace": metadata["namespace"],
                 "uid": metadata["uid"],
@@ -134,7 +204,7 @@ class Kube:
             "lastTimestamp": now,
             "count": 1,
         }
-        async with _translated():
+        async with translated():
             await self._core.create_namespaced_event(
                 metadata["namespace"], client.CoreV1Event.model_validate(event), _request_timeout=_TIMEOUT_SECONDS
             )
@@ -143,10 +213,14 @@ class Kube:
         """Close the connections."""
         await self.api.close()
 
+    def _require_right(self) -> None:
+        if not self.may_write():
+            raise NotLeading("nothing was written: this process does not hold the lease any more")
+
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """Turn what the client library raises into the three errors that a pass knows."""
+async def translated() -> AsyncIterator[None]:
+    """Turn what the client library raises into the three errors that a pass knows; for all who use the client."""
     try:
         yield
     except client.ApiException as error:
@@ -168,6 +242,12 @@ def _decoded(value: str | bytes) -> bytes:
         return base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):
         return b""
+
+
+def version_of(body: Body) -> int:
+    """Return the resourceVersion as a number; versions of one object grow."""
+    version = str(body["metadata"].get("resourceVersion", "0"))
+    return int(version) if version.isdecimal() else 0
 
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:

@@ -1,8 +1,9 @@
 """Logging: one structured line an event, for our own code and for every library, and no secret in any of them.
 
 Set up once by the composition root. structlog's loggers and the standard library's go through the same
-processors to the same stream. Two nets hold secrets back: fields whose names say that they hold one are
-blotted out, and every value told to `keep_secret` is blotted out wherever it appears in the finished line.
+processors to the same stream, and so does what nobody has caught: Python itself would write the text of an
+exception as it stands. Two nets hold secrets back: fields whose names say that they hold one are blotted out,
+and every value told to `keep_secret` is blotted out wherever it appears in the finished line, or begins to.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import TracebackType
 from typing import IO, Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +30,15 @@ MOST_SECRETS = 512
 
 _SHORTEST_SECRET = 6
 """Shorter values are no secrets worth the name, and would blot out ordinary words."""
+
+_SHORTEST_TOLD = 4
+"""The same where somebody knows that this very text may quote the value."""
+
+_TELLTALE = 12
+"""So many characters of a longer secret give it away, and are not found in a line by chance."""
+
+_LONGEST_SECRET = 16_384
+_MOST_WORDS = 100
 
 _QUIET: Mapping[str, int] = {
     "kopf.objects": logging.WARNING,  # a line for every event of every object; a transition is told by us
@@ -85,6 +97,27 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    _catch_the_uncaught()
+
+
+def _catch_the_uncaught() -> None:
+    """Log what would otherwise be written to standard error past all processors."""
+    logging.captureWarnings(True)
+    log = structlog.get_logger("gpuinstance")
+
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, Exception):
+            log.critical("the process ends by an unexpected error", exc_info=error)
+        else:
+            sys.__excepthook__(kind, error, trace)  # somebody ends it on purpose
+
+    def in_thread(failed: threading.ExceptHookArgs) -> None:
+        log.error("a thread ended by an unexpected error", exc_info=failed.exc_value)
+
+    def unraisable(failed: sys.UnraisableHookArgs) -> None:
+        log.error("an error could not be raised", exc_info=failed.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = ended, in_thread, unraisable
 
 
 def _renderers(log_format: str, *, colours: bool) -> list[Processor]:
@@ -144,24 +177,58 @@ def blot_known_secrets(_: WrappedLogger, __: str, line: Any) -> str:
     return without_secrets(line)
 
 
-def without_secrets(text: str) -> str:
-    """Return the text with every kept secret blotted out, in all its spellings."""
-    for spellings in _kept.values():
+def without_secrets(text: str, further: Iterable[str] = ()) -> str:
+    """Return the text with every kept secret blotted out, in all its spellings, and those of `further`.
+
+    Costs a search for each spelling: for lines and messages, not for what is read by the thousand.
+    """
+    told = (value.strip() for value in further)
+    for spellings in (*_kept.values(), *(_spellings(it) for it in told if len(it) >= _SHORTEST_TOLD)):
         for spelling in spellings:
-            if spelling in text:
-                text = text.replace(spelling, BLOT)
+            text = text.replace(spelling, BLOT)
+        for spelling in spellings:
+            if len(spelling) > _TELLTALE:
+                text = _without_beginning(text, spelling)
+    return text
+
+
+def _without_beginning(text: str, spelling: str) -> str:
+    """Blot out as much of a long spelling's beginning as the text has.
+
+    Whoever quotes a secret may cut it, or may cut the text that holds it. Asked only after all spellings
+    were blotted out whole: most of them begin alike.
+    """
+    head = spelling[:_TELLTALE]
+    at = text.find(head)
+    while at >= 0:
+        end = at + len(head)
+        while end < len(text) and text[end] == spelling[end - at : end - at + 1]:
+            end += 1
+        text = text[:at] + BLOT + text[end:]
+        at = text.find(head, at + len(BLOT))
     return text
 
 
 def _spellings(value: str) -> tuple[str, ...]:
-    """Return the ways in which the value may appear in a line, longest first."""
+    """Return the ways in which the value may appear in a line, longest first.
+
+    The long words of a value that has several count as well: a line may hold one of them, or all with other
+    white space between them.
+    """
+    value = value[:_LONGEST_SECRET]
+    words = [word for word in value.split() if len(word) > _TELLTALE and word != value]
+    found = {spelling for text in (value, *words[:_MOST_WORDS]) for spelling in _encoded(text)}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _encoded(value: str) -> set[str]:
     raw = value.encode("utf-8", errors="surrogateescape")
     plain = {value, repr(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     for _ in range(3):  # a line of JSON may quote JSON that quotes JSON
         plain |= {json.dumps(text)[1:-1] for text in tuple(plain)}
     urls = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     urls |= {re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), url) for url in tuple(urls)}
-    return tuple(sorted(plain | urls | _in_base64(raw), key=len, reverse=True))
+    return plain | urls | _in_base64(raw)
 
 
 def _in_base64(raw: bytes) -> set[str]:

@@ -36,6 +36,7 @@ _NOT_PAID = frozenset({Phase.STOPPED, Phase.EXITED, Phase.TERMINATED})
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it without types
 
 _SECONDS_OF_CALLS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
+_SECONDS_OF_WAITS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _SECONDS_OF_PASSES = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
 _SECONDS_OF_LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5)
 _SECONDS_TO_READY = (5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
@@ -65,6 +66,19 @@ class Metrics:
             "provider",
             "operation",
         )
+        self._refusals = counter(
+            "provider_calls_refused",
+            "Calls that were not sent to a provider, by the reason of the refusal.",
+            "provider",
+            "reason",
+        )
+        self._waits = histogram(
+            "provider_wait_seconds",
+            "How long calls that were sent to a provider had waited for their turn, by lane.",
+            _SECONDS_OF_WAITS,
+            "provider",
+            "lane",
+        )
         self._writes = counter("kubernetes_writes", "Writes to the API server that were accepted.", "kind")
         self._conflicts = counter("conflicts", "Passes that ended because the object had changed meanwhile.")
         self._unknown_outcomes = counter(
@@ -79,6 +93,14 @@ class Metrics:
         )
         self._check_seconds = histogram(
             "health_check_duration_seconds", "How long the last try of a checked endpoint took.", _SECONDS_OF_CALLS
+        )
+        self._audits = counter(
+            "audits", "Comparisons of the API server's list with what the watch has shown.", "result"
+        )
+        self._found = counter(
+            "audit_findings",
+            "Objects that an audit found missed by the watch, gone unnoticed (ghost), or not looked at (overdue).",
+            "what",
         )
         self._loop_lag = histogram(
             "event_loop_lag_seconds", "How late the event loop was, measured four times a second.", _SECONDS_OF_LAG
@@ -106,6 +128,14 @@ class Metrics:
         self._add(self._requests, provider, operation, outcome)
         self._of(self._request_seconds, provider, operation).observe(seconds)
 
+    def provider_waited(self, *, provider: str, lane: str, seconds: float) -> None:
+        """A call to a provider has got its turn."""
+        self._of(self._waits, provider, lane).observe(seconds)
+
+    def provider_refused(self, *, provider: str, reason: str) -> None:
+        """A call to a provider was not sent."""
+        self._add(self._refusals, provider, reason)
+
     def wrote(self, kind: str) -> None:
         """The API server accepted a write: `status`, `event`, `finalizer`."""
         self._add(self._writes, kind)
@@ -132,6 +162,14 @@ class Metrics:
         if seconds is not None:
             self._check_seconds.observe(seconds)
 
+    def audited(self, result: str) -> None:
+        """An audit ended: `done` or `failed`."""
+        self._add(self._audits, result)
+
+    def found(self, what: str, number: int) -> None:
+        """An audit found so many objects: `missed`, `ghost` or `overdue`."""
+        self._of(self._found, what).inc(number)
+
     # What is asked for at a scrape. Each takes a function that must be fast and must not raise.
 
     def show_instances(self, known: Callable[[], Iterable[Object]]) -> None:
@@ -140,15 +178,40 @@ class Metrics:
 
     def show_observation_ages(self, ages: Callable[[], Mapping[str, float]]) -> None:
         """`ages` returns, by provider, the seconds since the oldest of its accounts was last observed."""
-        self._scraped.ages = ages
+        text = "Seconds since the provider was last observed, for the account seen longest ago."
+        self._scraped.by_provider["observation_age_seconds", text] = ages
+
+    def show_circuits(self, circuits: Callable[[], Mapping[str, float]]) -> None:
+        """`circuits` returns, by provider, the worst state of its accounts: 0 closed, 1 half open, 2 open."""
+        text = "Whether calls to the provider are held back: 0 no, 1 all but one, 2 all; for the account worst off."
+        self._scraped.by_provider["provider_circuit", text] = circuits
+
+    def show_budget_tokens(self, tokens: Callable[[], Mapping[str, float]]) -> None:
+        """`tokens` returns, by provider, the requests that could go out at once, for the account with the fewest."""
+        text = "Requests that could be sent to the provider at this moment, for the account with the fewest."
+        self._scraped.by_provider["provider_budget_tokens", text] = tokens
+
+    def show_orphans(self, orphans: Callable[[], Mapping[str, float]]) -> None:
+        """`orphans` returns, by provider, how many machines belong to no object."""
+        text = "Machines that carry this cluster's mark and belong to no object."
+        self._scraped.by_provider["orphaned_machines", text] = orphans
 
     def show_queue_depth(self, depth: Callable[[], int]) -> None:
         """`depth` returns how many objects wait for a pass."""
         self._scraped.values["queue_depth", "Objects that wait for a pass."] = depth
 
+    def show_standstill(self, standstill: Callable[[], float]) -> None:
+        """`standstill` returns for how many seconds objects have waited and no pass has ended."""
+        self._scraped.values["standstill_seconds", "Seconds for which there was work and no pass ended."] = standstill
+
+    def show_leader(self, leads: Callable[[], bool]) -> None:
+        """`leads` says whether this process may act."""
+        self._scraped.values["leader", "1 where this process may act, 0 where it stands by."] = leads
+
     def show_watch_age(self, age: Callable[[], float]) -> None:
-        """`age` returns the seconds since the watch last showed a sign of life."""
-        self._scraped.values["watch_age_seconds", "Seconds since the watch last showed a sign of life."] = age
+        """`age` returns the seconds since a watch has begun; each begins anew every few minutes."""
+        text = "Seconds since a watch has begun, for the one that began longest ago; a few minutes where all is well."
+        self._scraped.values["watch_age_seconds", text] = age
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics as text, and its content type, in the best format that `accept` allows."""
@@ -181,7 +244,7 @@ class _Scraped(Collector):
 
     def __init__(self) -> None:
         self.known: Callable[[], Iterable[Object]] = tuple
-        self.ages: Callable[[], Mapping[str, float]] = dict
+        self.by_provider: dict[tuple[str, str], Callable[[], Mapping[str, float]]] = {}
         self.values: dict[tuple[str, str], Callable[[], float]] = {}
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
@@ -191,14 +254,11 @@ class _Scraped(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Ask, and yield."""
         yield from _of_instances(self.known())
-        family = GaugeMetricFamily(
-            "gpuinstance_observation_age_seconds",
-            "Seconds since the provider was last observed, for the account seen longest ago.",
-            labels=["provider"],
-        )
-        for provider, age in self.ages().items():
-            family.add_metric([provider], age)
-        yield family
+        for (name, text), values in self.by_provider.items():
+            family = GaugeMetricFamily(f"gpuinstance_{name}", text, labels=["provider"])
+            for provider, number in values().items():
+                family.add_metric([provider], number)
+            yield family
         for (name, text), value in self.values.items():
             yield GaugeMetricFamily(f"gpuinstance_{name}", text, value=value())
 

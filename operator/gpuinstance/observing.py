@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 
 from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.v1alpha1 import GPUInstance, ObjectMeta
-from gpuinstance.api.words import ConditionType, PowerState, ProviderName
+from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.api.v1alpha1 import KIND, GPUInstance
+from gpuinstance.api.words import ConditionType, ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.naming import Identity
 from gpuinstance.core.rules.health import endpoints_to_check
-from gpuinstance.core.snapshot import Blind, HealthReport, Limits, Neighbours, Seen, Snapshot
+from gpuinstance.core.snapshot import Blind, FoundUpgrade, HealthReport, Limits, Seen, Snapshot
 from gpuinstance.credentials import Accounts, CredentialsUnavailable
 from gpuinstance.kube import Body, Kube, KubeError
+from gpuinstance.neighbours import count_neighbours
+from gpuinstance.owners import owner_of
 from gpuinstance.planning import plan_order, plan_software
 from gpuinstance.providers.base import Capabilities, NotFound, ProviderError, Unauthorized
+from gpuinstance.veiling import veiled
 
 if TYPE_CHECKING:
     from gpuinstance.core.model import Listing
@@ -53,6 +57,11 @@ class Look:
     decision: Decision
     account: SharedListing | None
 
+    @property
+    def status(self) -> GPUInstanceStatus:
+        """The status that was decided on."""
+        return self.snapshot.status
+
 
 @dataclass(slots=True)
 class Observer:
@@ -65,13 +74,25 @@ class Observer:
     settings: Settings
     clock: Callable[[], datetime]
     known: Callable[[], Iterable[Body]] = tuple
-    """All objects as last seen."""
+    """All instances as last seen."""
+    upgrade_of: Callable[[GPUInstance], FoundUpgrade | None] = lambda _: None
+    """The upgrade that concerns an instance now: the one that holds its machine, else the last that succeeded."""
     _memory: dict[str, _Memory] = field(default_factory=dict)
     _started_at: datetime | None = None
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered about an object that is gone."""
         self._memory.pop(uid, None)
+
+    def ages(self) -> dict[str, float]:
+        """Return, by provider, the seconds since the object that was observed longest ago was observed."""
+        now, oldest = self.clock(), dict[str, datetime]()
+        for body in self.known():
+            memory = self._memory.get(body["metadata"]["uid"])
+            provider = (body.get("spec") or {}).get("provider")
+            if memory is not None and isinstance(provider, str):
+                oldest[provider] = min(memory.last_seen_at, oldest.get(provider, now))
+        return {provider: (now - seen_at).total_seconds() for provider, seen_at in oldest.items()}
 
     async def look(self, instance: GPUInstance) -> Look:
         """Observe, ask the rules, gather what they need, ask again. Raises KubeError."""
@@ -84,26 +105,13 @@ class Observer:
                 snapshot = await self._with_fact(snapshot, decision.need, account)
                 snapshot = replace(snapshot, now=self._now())  # looking may have taken a while
             except ProviderError as error:
-                snapshot = replace(snapshot, view=self._blind(instance, error))
+                snapshot = replace(snapshot, view=self.blind(instance, error))
         msg = f"the rules keep asking for facts, the last was {decision.need} by {decision.rule}"
         raise AssertionError(msg)
 
     async def _first_look(self, instance: GPUInstance) -> tuple[Snapshot, SharedListing | None]:
-        account: SharedListing | None = None
         memory = self._remember(instance)
-        try:
-            account = await self.accounts.account_of(instance)
-            listing = await account.listing(max_age=self._max_age(instance))
-        except CredentialsUnavailable as error:
-            view: Seen | Blind = Blind(Reason.CREDENTIALS_UNAVAILABLE, str(error), True, memory.last_seen_at)
-        except KubeError as error:
-            text = f"the Secret with the API key cannot be read: {error}"
-            view = Blind(Reason.CREDENTIALS_UNAVAILABLE, text, False, memory.last_seen_at)
-        except ProviderError as error:
-            view = self._blind(instance, error)
-        else:
-            view = self._seen(instance, listing)
-            memory.last_seen_at = max(memory.last_seen_at, listing.started_at)
+        view, account = await self.see(instance, max_age=self._max_age(instance))
         if instance.status.endpoints is None or memory.health_of != _subject(instance):
             memory.health = None  # made before the last change of machine or spec, or about another machine
         snapshot = Snapshot(
@@ -112,9 +120,50 @@ class Observer:
             identity=self._identity(instance),
             limits=self._limits(instance.spec.provider),
             view=view,
+            upgrade=self.upgrade_of(instance),
+            claimed_by=await self._claimant(instance, view),
             health=memory.health,
         )
         return snapshot, account
+
+    async def see(self, instance: GPUInstance, *, max_age: float) -> tuple[Seen | Blind, SharedListing | None]:
+        """Look at the instance's machines in a listing at most `max_age` seconds old."""
+        account: SharedListing | None = None
+        memory = self._remember(instance)
+        try:
+            account = await self.accounts.account_of(instance)
+            listing = await account.listing(max_age=max_age)
+        except CredentialsUnavailable as error:
+            view: Seen | Blind = Blind(Reason.CREDENTIALS_UNAVAILABLE, str(error), True, memory.last_seen_at)
+        except KubeError as error:
+            text = f"the Secret with the API key cannot be read: {error}"
+            view = Blind(Reason.CREDENTIALS_UNAVAILABLE, text, False, memory.last_seen_at)
+        except ProviderError as error:
+            view = self.blind(instance, error)
+        else:
+            seen = self._seen(instance, listing)
+            view = replace(seen, machines=await veiled(self.accounts, instance, seen.machines))
+            memory.last_seen_at = max(memory.last_seen_at, listing.started_at)
+        return view, account
+
+    async def _claimant(self, instance: GPUInstance, view: Seen | Blind) -> str | None:
+        """Return in words who else owns the machine that an object adopts, or has adopted. Raises KubeError."""
+        recorded = instance.status.instance
+        if not isinstance(view, Seen) or not view.candidates:
+            return None
+        machine = view.candidates[0]
+        if recorded is not None and recorded.id != machine.id:
+            return None
+        owner = owner_of(machine, self.known(), instance)
+        if owner is not None or recorded is not None:
+            return owner
+        namespaces = self.settings.namespaces
+        if namespaces and machine.name.startswith(f"{self.settings.mark}-"):
+            return "an object of this cluster, which may be in a namespace that this operator does not serve"
+        # What the watch has not shown yet, as when the operator has just been started, has to be known here.
+        for namespace in namespaces or (None,):
+            owner = owner or owner_of(machine, await self.kube.list_objects(KIND, namespace), instance)
+        return owner
 
     def _now(self) -> datetime:
         """Return the moment to the second, as it is kept in a status."""
@@ -134,7 +183,8 @@ class Observer:
             and status.condition(ConditionType.RECONCILING) is None
             and metadata.deletion_timestamp is None
         )
-        return 0.9 * (self.settings.poll_seconds if at_rest else self.settings.fast_poll_seconds)
+        pace = self.settings.pace(instance.spec.provider).total_seconds()
+        return 0.9 * (self.settings.poll_seconds if at_rest else pace)
 
     def _identity(self, instance: GPUInstance) -> Identity:
         return Identity.of(instance.metadata, mark=self.settings.mark)
@@ -145,10 +195,13 @@ class Observer:
         recorded = instance.status.instance
         if recorded is not None and recorded.id is not None:
             ours += [m for m in listing.machines if m.id == recorded.id and m not in ours]
+        adopt = instance.spec.adopt
+        candidates = tuple(m for m in listing.machines if adopt is not None and m.id == adopt.instance_id)
         namesakes = tuple(m for m in listing.machines if identity.is_namesake(m.name))
-        return Seen(tuple(ours), namesakes, listing.started_at)
+        return Seen(tuple(ours), namesakes, listing.started_at, candidates)
 
-    def _blind(self, instance: GPUInstance, error: ProviderError) -> Blind:
+    def blind(self, instance: GPUInstance, error: ProviderError) -> Blind:
+        """Return what is known when a look has failed."""
         person = isinstance(error, Unauthorized)
         return Blind(error.reason, error.message, person, self._remember(instance).last_seen_at)
 
@@ -156,7 +209,7 @@ class Observer:
         can, settings = self.capabilities[provider], self.settings
         return Limits(
             settle=settings.settle,
-            fast_poll=settings.fast_poll,
+            fast_poll=settings.pace(provider),
             stale_after=settings.stale_after,
             max_gpu_count=can.max_gpu_count,
             max_rootfs_gb=can.max_rootfs_gb,
@@ -165,6 +218,9 @@ class Observer:
             can_change_ports=can.can_change_ports,
             can_grow_disk=can.can_grow_disk,
             can_change_software=can.can_change_software,
+            publishes_ports=can.publishes_ports,
+            rebuilds_in_place=can.rebuilds_in_place,
+            upgrades_are_ordered=can.upgrades_are_ordered,
         )
 
     async def _with_fact(self, snapshot: Snapshot, need: Need, account: SharedListing) -> Snapshot:
@@ -182,13 +238,17 @@ class Observer:
                 # to keep a ready instance from losing Ready over one dropped packet.
                 tries = {} if snapshot.was_ready else {"retry_attempts": 0}
                 settings = snapshot.spec.health_check.model_copy(update=tries)
-                headers = await self._headers(snapshot.spec.health_check, namespace)
-                report = await self.prober.check(endpoints_to_check(snapshot), settings, headers=headers)
+                report = await self.check_health(instance, settings)
                 memory = self._remember(instance)
                 memory.health, memory.health_of = report, _subject(instance)
                 return replace(snapshot, health=report, health_is_new=True)
             case Need.ADDRESSES | Need.CONFIRMATION:
                 return await self._ask_about_machine(snapshot, account)
+
+    async def check_health(self, instance: GPUInstance, settings: HealthCheck) -> HealthReport:
+        """Make one round of the instance's health checks, with these settings. Raises KubeError."""
+        headers = await self._headers(settings, instance.metadata.namespace)
+        return await self.prober.check(endpoints_to_check(instance), settings, headers=headers)
 
     async def _headers(self, health_check: HealthCheck, namespace: str) -> dict[int, dict[str, str]]:
         """Return the headers of each port's checks; one whose Secret is missing is left out."""
@@ -214,10 +274,13 @@ class Observer:
             machine = None
         if machine is None or machine.state.is_gone:
             return replace(snapshot, confirmed_gone=snapshot.confirmed_gone | {machine_id}, addresses=())
+        (machine,) = await veiled(self.accounts, snapshot.instance, [machine])
         others = tuple(m for m in snapshot.view.machines if m.id != machine_id)
         listed = next((m for m in snapshot.view.machines if m.id == machine_id), machine)
         # What a single answer lacks (Novita: spot fields) is kept from the listing.
-        shown = replace(listed, state=machine.state, word=machine.word, trouble=machine.trouble)
+        shown = replace(
+            listed, state=machine.state, word=machine.word, trouble=machine.trouble, host=machine.host or listed.host
+        )
         view = replace(snapshot.view, machines=(shown, *others))
         return replace(snapshot, view=view, addresses=machine.ports)
 
@@ -225,41 +288,3 @@ class Observer:
 def _subject(instance: GPUInstance) -> tuple[str | None, int]:
     recorded = instance.status.instance
     return recorded.id if recorded else None, instance.metadata.generation
-
-
-def count_neighbours(bodies: Iterable[Body], asking: ObjectMeta) -> Neighbours:
-    """Return how many instances of a namespace should be up, and how many of them are in trouble.
-
-    The one that asks is in trouble, whatever its status said so far.
-    """
-    wanted = [it for it in bodies if it["metadata"]["namespace"] == asking.namespace and _should_be_up(it)]
-    in_trouble = sum(it["metadata"]["uid"] == asking.uid or _is_in_trouble(it) for it in wanted)
-    return Neighbours(len(wanted), in_trouble)
-
-
-def _should_be_up(body: Body) -> bool:
-    spec = body.get("spec") or {}
-    idle = spec.get("powerState") == PowerState.STOPPED or spec.get("suspend")
-    return not idle and not body["metadata"].get("deletionTimestamp")
-
-
-def _is_in_trouble(body: Body) -> bool:
-    conditions = (body.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == ConditionType.READY and c["reason"] in _TROUBLE for c in conditions)
-
-
-_TROUBLE = frozenset(
-    {
-        Reason.HEALTH_CHECK_FAILED,
-        Reason.INSTANCE_EXITED,
-        Reason.INSTANCE_FAILED,
-        Reason.INSTANCE_LOST,
-        Reason.CREATE_TIMED_OUT,
-        Reason.START_TIMED_OUT,
-        Reason.RECOVERING,
-        Reason.RECOVERY_HELD,
-        Reason.RESTARTING,
-        Reason.RECREATING,
-    }
-)
-"""Reasons of Ready that count as trouble of a namespace; what is being helped still counts."""

@@ -18,6 +18,7 @@ from gpuinstance.core.model import Order, Region, Software, Template
 from gpuinstance.core.plan import make_order, make_software
 from gpuinstance.core.snapshot import Refusal
 from gpuinstance.kube import Kube
+from gpuinstance.logs import keep_secret
 from gpuinstance.providers.base import NotFound
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ async def _value(kube: Kube, variable: EnvVar, namespace: str) -> str | None:
         secret = await kube.get_secret(namespace, reference.name)
         raw = (secret or {}).get(reference.key)
         found = raw.decode("utf-8", errors="replace") if raw is not None else None
+        keep_secret(found or "")
     elif (reference := source.config_map_key_ref) is not None:
         kind = "ConfigMap"
         found = (await kube.get_config_map(namespace, reference.name) or {}).get(reference.key)

@@ -2,7 +2,8 @@
 
 kopf's handlers and the passes themselves wake objects. Waking is instant and free of duplicates: an
 object that is already waiting is not queued twice, and one whose pass is running runs once more
-afterwards. Every object has at most one alarm, its earliest.
+afterwards. Every object has at most one alarm, its earliest. The queue knows when each object was last
+looked at, so that standstill can be told from rest.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ Pass = Callable[[Key], Awaitable[timedelta | None]]
 """Looks at one object; returns when to look again, or None to leave it to the next wake."""
 
 
+STALL_SECONDS = 600.0
+"""Every call of a pass is bounded in time; where objects wait and no pass ends for so long, none will."""
+
+LONGEST_PASS_SECONDS = 1800.0
+"""No chain of bounded calls takes so long: the pass hangs, and its object is forgotten in it."""
+
+
 class WakeQueue:
     """Runs passes for woken objects with a bounded number of workers."""
 
@@ -27,7 +35,14 @@ class WakeQueue:
         self._run_pass = run_pass
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
-        self._running: set[Key] = set()
+        self._running: dict[Key, float] = {}
+        """When the pass has begun."""
+        self._looked: dict[Key, float] = {}
+        """When the last pass has ended."""
+        self._gone: set[Key] = set()
+        """Forgotten during a pass, which then leaves no trace."""
+        self._moved_at = 0.0
+        """When a pass has ended, or the queue has got something to do."""
         self._again: set[Key] = set()
         self._alarms: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
@@ -49,7 +64,25 @@ class WakeQueue:
         if self._closing:
             return "shutting down"
         dead = sum(task.done() for task in self._tasks)
-        return f"{dead} of {len(self._tasks)} workers have died" if dead or not self._tasks else None
+        if dead or not self._tasks:
+            return f"{dead} of {len(self._tasks)} workers have died"
+        now = asyncio.get_running_loop().time()
+        if (still := self.standstill()) > STALL_SECONDS:
+            return f"no pass has ended for {still:.0f} s: {len(self._running)} run, {self.depth} wait"
+        longest = now - min(self._running.values(), default=now)
+        return f"a pass has not ended for {longest:.0f} s" if longest > LONGEST_PASS_SECONDS else None
+
+    def standstill(self) -> float:
+        """Return for how many seconds there has been work and no pass has ended; 0 at rest."""
+        busy = self._running or self._waiting
+        return asyncio.get_running_loop().time() - self._moved_at if busy else 0.0
+
+    def unseen_for(self, key: Key) -> float | None:
+        """Return the seconds since the object's last pass has ended; 0 during a pass, None before the first."""
+        if key in self._running:
+            return 0.0
+        looked = self._looked.get(key)
+        return None if looked is None else asyncio.get_running_loop().time() - looked
 
     def wake(self, key: Key, *, after: timedelta = timedelta()) -> None:
         """Look at the object now, or after a while if nothing wakes it before."""
@@ -60,6 +93,8 @@ class WakeQueue:
         elif key in self._running:
             self._again.add(key)
         elif key not in self._waiting:
+            if not self._running and not self._waiting:
+                self._moved_at = asyncio.get_running_loop().time()
             self._waiting.add(key)
             self._ready.put_nowait(key)
 
@@ -67,6 +102,9 @@ class WakeQueue:
         """Drop the object's alarm; it is gone."""
         self._alarms.pop(key, None)
         self._again.discard(key)
+        self._looked.pop(key, None)
+        if key in self._running:
+            self._gone.add(key)
 
     def start(self) -> None:
         """Start the workers."""
@@ -83,18 +121,24 @@ class WakeQueue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
+        now = asyncio.get_running_loop().time
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
             if self._closing:
                 continue
-            self._running.add(key)
+            self._running[key] = now()
             self._idle.clear()
             self._alarms.pop(key, None)
             try:
                 again = await self._run_pass(key)
             finally:
-                self._running.discard(key)
+                del self._running[key]
+                self._moved_at = now()
+                if key in self._gone:
+                    self._gone.discard(key)
+                else:
+                    self._looked[key] = self._moved_at
                 if not self._running:
                     self._idle.set()
             if key in self._again:

@@ -3,32 +3,32 @@
     observe → decide → save the intent → act once → record → save → tell
 
 Called by the wake queue, for one object at a time; the only caller of the rules, the providers, the
-probes and Kubernetes. It decides nothing. A conflict ends the pass: the object has changed, so the
-picture was old, and nothing has been done.
+probes and Kubernetes. It decides nothing, and it is the same for every kind: what differs is a `Kind`.
+An instance and its upgrades take turns, so that none of them decides while another one acts. A conflict
+ends the pass: the object has changed, so the picture was old, and nothing has been done.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from gpuinstance.acting import act
-from gpuinstance.api.status import GPUInstanceStatus
-from gpuinstance.api.v1alpha1 import GPUInstance
-from gpuinstance.api.words import ConditionType
-from gpuinstance.core.decision import Decision
-from gpuinstance.core.news import News, news
-from gpuinstance.core.record import Answer, Unclear, record
-from gpuinstance.kube import Body, Conflict, Key, Kube, KubeError, Vanished, merge_patch
+from gpuinstance.api.upgrade import UPGRADE_KIND
+from gpuinstance.core.news import News
+from gpuinstance.core.record import Answer, Unclear
+from gpuinstance.kinds import AnyDecision, AnyLook, AnyStatus, Kind
+from gpuinstance.known import Known, instance_of, went_back
+from gpuinstance.kube import Body, Conflict, Key, Kube, KubeError, Vanished, merge_patch, version_of
 from gpuinstance.metrics import Metrics
-from gpuinstance.observing import Look, Observer
 
 _log = structlog.get_logger(__name__)
 
@@ -45,42 +45,58 @@ class Reconciler:
     """Makes the world follow one object at a time."""
 
     kube: Kube
-    observer: Observer
+    kinds: Mapping[str, Kind]
+    known: Known
     metrics: Metrics
-    clock: Callable[[], datetime]
-    _known: dict[Key, Body] = field(default_factory=dict)
+    wake: Callable[[Key], None] = lambda _: None
+    """Called for the instance of an upgrade that was written, and for the upgrades of an instance that was."""
     _released: dict[Key, asyncio.Event] = field(default_factory=dict)
+    _turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _dropped: dict[Key, Body] = field(default_factory=dict)
+    """The last patch that changed nothing: a CRD that is older than the operator drops what it does not know."""
+    _taken: dict[Key, Body] = field(default_factory=dict)
+    """Statuses that somebody has taken away, as they were before."""
 
     def see(self, key: Key, body: Body) -> None:
         """Take note of the object as the watch shows it, unless something newer is known."""
-        known = self._known.get(key)
-        if known is None or _version(body) >= _version(known):
-            self._known[key] = body
+        before = self.known.last(key)
+        if before is not None and went_back(before, body):
+            # Nobody else writes it, and it never goes back by itself. Believing it could buy a second machine,
+            # or repeat what a token asked for once.
+            _log.warning("somebody has taken the status away: it is written again", object=_name(key))
+            self._taken.setdefault(key, before["status"])
+        self.known.see(key, body)
 
     def forget(self, key: Key) -> None:
         """The object is gone from the cluster."""
-        self._known.pop(key, None)
-        self.observer.forget(key.uid)
+        self._wake_relatives(key)
+        self.known.forget(key)
+        self._taken.pop(key, None)
+        self._dropped.pop(key, None)
+        self.kinds[key.kind].forget(key.uid)
         self.released(key).set()
         self._released.pop(key, None)
-
-    def known(self) -> list[Body]:
-        """Return all objects as last seen, for gauges."""
-        return list(self._known.values())
 
     def released(self, key: Key) -> asyncio.Event:
         """Return the event that is set once the object may go."""
         return self._released.setdefault(key, asyncio.Event())
+
+    async def prime(self, namespaces: Sequence[str]) -> None:
+        """Learn of all upgrades before the first pass: an instance must not act under one. Raises KubeError."""
+        for namespace in namespaces or (None,):
+            for body in await self.kube.list_objects(UPGRADE_KIND, namespace):
+                self.see(Key.of(body), body)
 
     async def once(self, key: Key) -> timedelta | None:
         """One pass over one object; returns when to look again. Raises nothing but cancellation."""
         started = asyncio.get_running_loop().time()
         result, again = "done", None
         try:
-            again = await self._pass(key)
+            async with await self._turn(key):
+                again = await self._pass(key)
         except Conflict:
-            self._known.pop(key, None)
+            self.known.doubt(key)
             self.metrics.conflict()
             result, again = "conflict", _AFTER_CONFLICT
         except Vanished:
@@ -102,19 +118,35 @@ class Reconciler:
         self.metrics.passed(result, asyncio.get_running_loop().time() - started)
         return again
 
+    async def _turn(self, key: Key) -> asyncio.Lock:
+        """Return the lock that an instance and its upgrades share. Raises KubeError."""
+        body = self.known.last(key)
+        if body is None and key.kind == UPGRADE_KIND:
+            body = await self.kube.get_object(key)  # whose upgrade it is has to be known first
+            self.see(key, body)
+        name = instance_of(key, body) if body is not None else (key.namespace, key.name)
+        # Weakly kept: a lock lives as long as somebody holds it or waits for it.
+        return self._turns.setdefault(name, asyncio.Lock())
+
     async def _pass(self, key: Key) -> timedelta | None:
         # The object as last seen will do: whatever is done is first saved with its resourceVersion
         # as precondition. Only a deleting object is read: kopf holds back its events meanwhile.
-        body = self._known.get(key)
+        kind = self.kinds[key.kind]
+        body = self.known.get(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            body = await self.kube.get_instance(key)
+            body = await self.kube.get_object(key)
             self.see(key, body)
-        look = await self.observer.look(GPUInstance.model_validate(body))
+        taken = self._taken.get(key)
+        look = await kind.look(kind.parse(body if taken is None else {**body, "status": taken}))
         decision = look.decision
         self.metrics.decided(decision.rule)
-        saved = await self._save(key, body, look.snapshot.status, decision.status)
+        saved = await self._save(key, body, look.status if taken is None else kind.parse(body).status, decision.status)
+        self._taken.pop(key, None)
         if decision.release:
             self.released(key).set()
+            return None
+        if decision.remove:
+            await self.kube.delete_object(saved)
             return None
         if decision.action is None:
             return decision.requeue_after
@@ -124,11 +156,11 @@ class Reconciler:
         return await self._act_and_record(key, saved, look)
 
     async def _require_current(self, key: Key, body: Body) -> None:
-        current = await self.kube.get_instance(key)
-        if _version(current) != _version(body):
+        current = await self.kube.get_object(key)
+        if version_of(current) != version_of(body):
             raise Conflict("the object has changed")
 
-    async def _act_and_record(self, key: Key, saved: Body, look: Look) -> timedelta | None:
+    async def _act_and_record(self, key: Key, saved: Body, look: AnyLook) -> timedelta | None:
         action, account = look.decision.action, look.account
         assert action is not None
         assert account is not None
@@ -141,12 +173,11 @@ class Reconciler:
         )
         return (await self._record(key, saved, look, answer)).requeue_after
 
-    async def _record(self, key: Key, saved: Body, look: Look, answer: Answer) -> Decision:
+    async def _record(self, key: Key, saved: Body, look: AnyLook, answer: Answer) -> AnyDecision:
         """Save what became of the call, and insist: somebody may edit the object at this moment."""
-        action = look.decision.action
-        assert action is not None
+        kind = self.kinds[key.kind]
         body = saved
-        intent = GPUInstance.model_validate(saved).status.operation
+        intent = kind.intent(kind.parse(saved))
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, KubeError) and not isinstance(e, Vanished)),
             wait=wait_random_exponential(0.1, max=2),
@@ -155,33 +186,48 @@ class Reconciler:
         ):
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
-                    body = await self.kube.get_instance(key)
-                instance = GPUInstance.model_validate(body)
-                snapshot = replace(look.snapshot, instance=instance, now=self.clock().replace(microsecond=0))
-                current = instance.status.operation
-                if intent is not None and (current is None or current.id != intent.id):
-                    return Decision(status=instance.status, requeue_after=timedelta())
-                decision = record(snapshot, action, answer)
-                await self._save(key, body, instance.status, decision.status)
+                    body = await self.kube.get_object(key)
+                current = kind.parse(body)
+                if intent is not None and kind.intent(current) != intent:
+                    return kind.leave(current)
+                decision = kind.record(look, current, answer)
+                await self._save(key, body, current.status, decision.status)
         return decision
 
-    async def _save(self, key: Key, body: Body, old: GPUInstanceStatus, new: GPUInstanceStatus) -> Body:
+    async def _save(self, key: Key, body: Body, old: AnyStatus, new: AnyStatus) -> Body:
         # Against the parsed old status, not the stored one: fields of a newer version stay.
         patch = merge_patch(to_json(old), to_json(new))
-        if not patch:
+        if not patch or patch == self._dropped.get(key):
             return body
         saved = await self.kube.patch_status(body, patch)
+        if version_of(saved) == version_of(body):
+            self._dropped[key] = patch
         self.metrics.wrote("status")
         self.see(key, saved)
         self._tell(key, saved, old, new)
+        self._wake_relatives(key)
         return saved
 
-    def _tell(self, key: Key, body: Body, old: GPUInstanceStatus, new: GPUInstanceStatus) -> None:
+    def _wake_relatives(self, key: Key) -> None:
+        """Wake the others whose decisions depend on what this object says."""
+        body = self.known.last(key)
+        if body is None:
+            return
+        namespace, name = instance_of(key, body)
+        if key.kind == UPGRADE_KIND and (instance := self.known.instance_named(namespace, name)) is not None:
+            self.wake(Key.of(instance))
+        for upgrade in self.known.upgrades_of(namespace, name):
+            other = Key.of(upgrade)
+            if other != key and not (upgrade.get("status") or {}).get("completedAt"):
+                self.wake(other)
+
+    def _tell(self, key: Key, body: Body, old: AnyStatus, new: AnyStatus) -> None:
         """Say it after it is saved: log, counters, Event."""
-        before, after = old.condition(ConditionType.READY), new.condition(ConditionType.READY)
+        before, after = old.condition("Ready"), new.condition("Ready")
         if after is not None and (before is None or before.reason != after.reason or old.phase != new.phase):
             _log.info(
                 "transition",
+                kind=key.kind,
                 object=_name(key),
                 phase=new.phase,
                 ready=after.status,
@@ -189,9 +235,9 @@ class Reconciler:
                 message=after.message,
             )
             self.metrics.transition(after.reason)
-        if new.ready_at is not None and new.ready_at != old.ready_at and new.last_operation is not None:
-            self.metrics.became_ready((new.ready_at - new.last_operation.started_at).total_seconds())
-        item = news(old, new)
+        kind = self.kinds[key.kind]
+        kind.count(old, new)
+        item = kind.news(old, new)
         if item is None or len(self._telling) >= _MOST_PENDING_EVENTS:
             return
         task = asyncio.create_task(self._post(key, body, item))
@@ -210,16 +256,10 @@ class Reconciler:
         await asyncio.gather(*self._telling, return_exceptions=True)
 
 
-def to_json(status: GPUInstanceStatus) -> dict[str, Any]:
+def to_json(status: AnyStatus) -> dict[str, Any]:
     """Return a status as Kubernetes stores it: no nulls, no empty parts."""
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {key: value for key, value in document.items() if value not in ({}, [], None)}
-
-
-def _version(body: Body) -> int:
-    """Return the resourceVersion as a number; versions of one object grow."""
-    version = str(body["metadata"].get("resourceVersion", "0"))
-    return int(version) if version.isdecimal() else 0
 
 
 def _name(key: Key) -> str:

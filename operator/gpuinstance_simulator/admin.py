@@ -20,6 +20,8 @@
     POST   /_simulator/catalogue                  {product, ...changes}: price, available, capacity ...
     GET    /_simulator/settings
     POST   /_simulator/settings                   any of `settings.Settings`
+    GET    /_simulator/quirks
+    POST   /_simulator/quirks                     any of the provider's `Quirks`
 
 There is no authentication: the simulator belongs on a loopback address. A bad request is answered with
 400 and a text that names what is wrong.
@@ -27,8 +29,8 @@ There is no authentication: the simulator belongs on a loopback address. A bad r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
@@ -48,6 +50,29 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 _FAULTS = TypeAdapter[Fault | list[Fault]](Fault | list[Fault])
 _RULES = TypeAdapter[AppRule | list[AppRule]](AppRule | list[AppRule])
+_CHANGES = TypeAdapter(dict[str, Any])
+_UNKNOWN = frozenset({Refusal.NO_SUCH_MACHINE, Refusal.NO_SUCH_INVOICE})
+
+
+def guarded(simulation: Simulation, table: Iterable[tuple[str, str, Handler]]) -> list[web.AbstractRouteDef]:
+    """Routes below `PREFIX`, in which errors become answers and after which the doors notice changes."""
+
+    def guard(handler: Handler) -> Handler:
+        async def guarded_handler(request: web.Request) -> web.Response:
+            try:
+                return await handler(request)
+            except (ValidationError, ValueError) as problem:
+                return web.json_response({"error": str(problem)}, status=400)
+            except CloudError as refusal:
+                status = 404 if refusal.reason in _UNKNOWN else 409
+                error = {"error": refusal.message, "reason": refusal.reason.value}
+                return web.json_response(error, status=status)
+            finally:
+                simulation.doors.wake()
+
+        return guarded_handler
+
+    return [web.route(method, PREFIX + path, guard(handler)) for method, path, handler in table]
 
 
 class Admin:
@@ -81,25 +106,10 @@ class Admin:
             ("POST", "/catalogue", self._change_catalogue),
             ("GET", "/settings", self._settings),
             ("POST", "/settings", self._change_settings),
+            ("GET", "/quirks", self._quirks),
+            ("POST", "/quirks", self._change_quirks),
         )
-        return [web.route(method, PREFIX + path, self._guard(handler)) for method, path, handler in table]
-
-    def _guard(self, handler: Handler) -> Handler:
-        """Errors become answers, and the tcp doors notice changes."""
-
-        async def guarded(request: web.Request) -> web.Response:
-            try:
-                return await handler(request)
-            except (ValidationError, ValueError) as problem:
-                return web.json_response({"error": str(problem)}, status=400)
-            except CloudError as refusal:
-                status = 404 if refusal.reason is Refusal.NO_SUCH_MACHINE else 409
-                error = {"error": refusal.message, "reason": refusal.reason.value}
-                return web.json_response(error, status=status)
-            finally:
-                self._simulation.doors.wake()
-
-        return guarded
+        return guarded(self._simulation, table)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -203,6 +213,13 @@ class Admin:
         change = Settings.model_validate_json(await request.read()).model_dump(exclude_unset=True)
         self._cloud.settings = Settings.model_validate(now | change)
         return await self._settings(request)
+
+    async def _quirks(self, _: web.Request) -> web.Response:
+        return web.json_response(self._simulation.switches.now.model_dump(mode="json"))
+
+    async def _change_quirks(self, request: web.Request) -> web.Response:
+        self._simulation.switches.change(_CHANGES.validate_json(await request.read()))
+        return await self._quirks(request)
 
 
 def _as_list(one_or_many: T | list[T]) -> list[T]:

@@ -82,12 +82,13 @@ class Purchase(_Model):
 
 
 class ProductChange(_Model):
-    """New values for a product; what is absent stays. Prices are USD per GPU and hour."""
+    """New values for a product; what is absent stays. Prices are USD per GPU and hour, or for a term."""
 
     product: str
     name: str = ""
     price: Decimal = Field(default=Decimal(0), ge=0)
     spot_price: Decimal | None = Field(default=None, ge=0)
+    monthly_prices: tuple[tuple[int, Decimal], ...] = ()
     on_demand: bool = True
     available: bool = True
     capacity: int | None = Field(default=None, ge=0)

@@ -2,8 +2,9 @@
 
 By default an application answers 200 `ok` once its machine has been up for the warm-up time, and until
 then the provider's proxy answers for it: 502 with a page of HTML. Rules change that for machines, names and
-ports; the newest matching rule wins. http ports are served here below `/_apps/{machine}/{port}`, tcp ports by
-`doors`. Deciding is pure; only `serve` touches a request.
+ports; the newest matching rule wins. http ports behind the provider's proxy are served here, below
+`/_apps/{machine}/{port}`; all other ports have doors of their own: see `keeper`. Deciding is pure; only `serve` and
+`respond` touch a request.
 """
 
 from __future__ import annotations
@@ -121,6 +122,10 @@ class Apps:
         port = int(request.match_info["port"])
         if machine is None or not _exposes_http(machine, port):
             return _page(404)
+        return await self.respond(request, machine, port)
+
+    async def respond(self, request: web.BaseRequest, machine: Machine, port: int) -> web.Response:
+        """The application's own answer; 502 while it does not answer."""
         self.visits[machine.id, port] += 1
         app = self.at(machine, port)
         if not app.answers:

@@ -159,10 +159,11 @@ class Catalogue:
         )
 
     def raise_prices(self, factor: Decimal, product_id: str | None = None) -> None:
-        """Multiply the hourly prices of one product, or of all. Raises KeyError if unknown."""
+        """Multiply all prices of one product, or of all products. Raises KeyError if unknown."""
         for it in [self.products[product_id]] if product_id else list(self.products.values()):
             spot = None if it.spot_price is None else it.spot_price * factor
-            self.products[it.id] = replace(it, price=it.price * factor, spot_price=spot)
+            terms = tuple((months, price * factor) for months, price in it.monthly_prices)
+            self.products[it.id] = replace(it, price=it.price * factor, spot_price=spot, monthly_prices=terms)
 
     def change(self, product_id: str, changes: Mapping[str, object]) -> Product:
         """Replace fields of a product (all but `id`). Raises KeyError if it is unknown."""

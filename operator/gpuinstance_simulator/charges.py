@@ -47,6 +47,11 @@ class Meter:
         self._settle(at)
         self.disk_rate = disk_rate(rootfs_gb)
 
+    def reprice(self, at: float, gpu_rate: Decimal) -> None:
+        """The machine has another price per hour from now on."""
+        self._settle(at)
+        self.gpu_rate = gpu_rate
+
     def pay(self, amount: Decimal) -> None:
         """Add a one-off payment, in USD."""
         self.settled += amount

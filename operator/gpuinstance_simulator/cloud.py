@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gpuinstance_simulator.catalogue import Catalogue, Mode, Port
@@ -49,6 +49,8 @@ class Cloud:
         self.engine = Engine(clock, lifecycle, settings or Settings())
         self.catalogue = catalogue
         self.sales = Sales(self.engine, catalogue)
+        self.console_verbs: Mapping[str, Callable[[Machine, str], object]] = {}
+        """What people can do in this provider's console only, by its word there; see `console`."""
         self._seed = seed
         self._random = random.Random(seed)
         self._sights: tuple[Sight, ...] = ()
@@ -158,9 +160,9 @@ class Cloud:
         return self.transit(Operation.MIGRATE, machine_id, actor=actor)
 
     def delete(self, machine_id: str, *, actor: Actor = Actor.API) -> Machine:
-        """Delete a machine in any state but an earlier deletion. A paid term is refused."""
+        """Delete a machine in any state but an earlier deletion. A paid term is refused, unless it may go."""
         machine = self.machine(machine_id)
-        if machine.order.mode is Mode.MONTHLY:
+        if machine.order.mode is Mode.MONTHLY and not self.settings.prepaid_may_go:
             raise CloudError(Refusal.PREPAID, "a monthly instance cannot be released")
         path = self._path(Operation.DELETE, machine)
         now = self.engine.now()
@@ -230,7 +232,7 @@ class Cloud:
         removal = machine.removal
         if removal is not None and now < removal.shown_from:
             before = self.engine.lifecycle.states[removal.state_before]
-            return Sight(machine, removal.state_before, before.up)
+            return Sight(machine, removal.state_before, bool(before.up))
         return self._truly(machine)
 
     def _truly(self, machine: Machine) -> Sight | None:

@@ -23,6 +23,8 @@ _TRANSITIONS = {
     "exit": Operation.EXIT,
     "freeze": Operation.FREEZE,
     "unfreeze": Operation.UNFREEZE,
+    "suspend": Operation.FREEZE,
+    "unsuspend": Operation.UNFREEZE,
 }
 
 
@@ -43,11 +45,25 @@ class ConsoleAction(BaseModel):
         "rename",
         "reclaim",
         "fail",
+        "suspend",
+        "unsuspend",
+        "lock",
+        "unlock",
+        "order",
+        "cancel_order",
+        "pay",
+        "apply",
+        "confirm",
+        "revert",
     ]
-    """`exit`: the container ends by itself; `freeze`: the provider blocks the machine;
-    `reclaim`: a spot machine is announced to be taken back; `fail`: an error appears on it."""
+    """`exit`: the container ends by itself; `freeze`, or `suspend`: the provider blocks the machine;
+    `reclaim`: a spot machine is announced to be taken back; `fail`: an error appears on it, and it stops
+    working where the provider has a state for that. From `lock` on: only at providers that have it;
+    `order` and what follows it are the steps of a paid upgrade."""
     name: str = Field(default="", max_length=255)
     """For `rename`."""
+    plan: str = ""
+    """For `order`: the id of the product to change to."""
     message: str = "out of memory"
     """For `fail`."""
     state: str = "error"
@@ -68,8 +84,15 @@ def act(cloud: Cloud, machine_id: str, action: ConsoleAction) -> Machine:
         machine.name = action.name
         operation = Operation.RENAME
     elif action.action == "fail":
-        machine.error = (action.state, action.message)
         operation = Operation.FAIL
+        if operation in engine.lifecycle.transitions:
+            cloud.transit(operation, machine_id, actor=Actor.CONSOLE)
+            machine.error = (action.state, action.message)
+            return machine
+        machine.error = (action.state, action.message)
+    elif action.action != "reclaim":
+        _do_as_this_provider_does(cloud, machine, action)
+        return machine
     else:
         if machine.spot_status is SpotStatus.NONE or machine.up_since is None:
             raise CloudError(Refusal.WRONG_STATE, "only a running spot machine can be reclaimed")
@@ -78,3 +101,10 @@ def act(cloud: Cloud, machine_id: str, action: ConsoleAction) -> Machine:
         operation = Operation.RECLAIM
     engine.record(operation, Actor.CONSOLE, machine, now)
     return machine
+
+
+def _do_as_this_provider_does(cloud: Cloud, machine: Machine, action: ConsoleAction) -> None:
+    verb = cloud.console_verbs.get(action.action)
+    if verb is None:
+        raise CloudError(Refusal.WRONG_STATE, f"{action.action} does not exist at this provider")
+    verb(machine, action.plan)

@@ -54,7 +54,8 @@ class Answer(_Effect):
     when: When = "before"
     status: int = Field(default=500, ge=200, le=599)
     reason: str | None = None
-    """The provider's error name; None: the usual one of that status."""
+    """The provider's error name; None: the usual one of that status. A face may know further words, such as
+    Hostwinds' `success`: accepted, it says, and nothing has happened (see `hostwinds.items`)."""
     message: str | None = None
     retry_after: int | None = Field(default=None, ge=0)
     """Real seconds, sent as a Retry-After header; None: no such header."""
@@ -71,7 +72,10 @@ class Truncate(_Effect):
 
 
 class Strip(_Effect):
-    """Top-level fields are missing from the JSON answer, for instance the `id` of a new machine."""
+    """Fields are missing from the JSON answer, for instance the `id` of a new machine.
+
+    Top-level ones, or those of the objects in an array or in an envelope that holds nothing else.
+    """
 
     kind: Literal["strip"] = "strip"
     fields: tuple[str, ...] = ("id",)
@@ -128,7 +132,7 @@ class Reclaim(_Effect):
 
 
 class Price(_Effect):
-    """Hourly prices are multiplied, of one product or of all."""
+    """All prices are multiplied, of one product or of all."""
 
     kind: Literal["price"] = "price"
     when: When = "after"

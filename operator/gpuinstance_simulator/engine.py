@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -40,6 +41,8 @@ class Engine:
         """GPUs held, by product id."""
         self.revision = 0
         """Changes whenever anything that a client can see may have changed."""
+        self.listeners: list[Callable[[Machine, float], None]] = []
+        """Told of each machine that has just entered a state, and when. What failed on the way has its error."""
 
     def now(self) -> float:
         """The time, after everything due until then has happened."""
@@ -133,6 +136,7 @@ class Engine:
             machine.failure = None
             machine.error = (failure.state, failure.message)
             self.travel(machine, (failure.ends,), at)
+            machine.error = (failure.state, failure.message)  # once more: coming up clears what was before
             self.record(Operation.FAIL, Actor.PROVIDER, machine, at, {"message": failure.message})
             return
         self.travel(machine, machine.path, at)
@@ -144,9 +148,11 @@ class Engine:
         held = (state.holds_gpus - before.holds_gpus) * machine.order.gpu_count
         self.gpus_used[machine.product.id] += held
         machine.meter.switch(at, billed=state.billed, removed=state.removal or word == GONE)
-        if not state.up:
+        for listener in self.listeners:
+            listener(machine, at)
+        if state.up is False:
             machine.up_since = None
-        if word == self.lifecycle.up:
+        if state.up and machine.up_since is None:
             self._come_up(machine, at)
         elif word == self.lifecycle.down:
             machine.stopped_at = at

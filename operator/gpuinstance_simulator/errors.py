@@ -28,6 +28,20 @@ class Refusal(StrEnum):
     PREPAID = "prepaid"
     """A machine that is paid for a term cannot be deleted."""
     DISK_TOO_LARGE = "disk_too_large"
+    BAD_REQUEST = "bad_request"
+    LOCKED = "locked"
+    """Somebody has protected the machine against changes."""
+    SUSPENDED = "suspended"
+    """The provider has blocked the machine."""
+    NO_ORDER = "no_order"
+    ORDER_OPEN = "order_open"
+    """A machine has one open upgrade order at most."""
+    UNPAID = "unpaid"
+    ALREADY_APPLIED = "already_applied"
+    NOT_RESIZED = "not_resized"
+    NO_SUCH_INVOICE = "no_such_invoice"
+    INVOICE_CLOSED = "invoice_closed"
+    """Paid already, or cancelled."""
 
 
 class CloudError(Exception):

@@ -33,6 +33,35 @@ class Operation(StrEnum):
     REGISTRY_AUTHS = "registry_auths"
     NETWORK_STORAGES = "network_storages"
 
+    CHECK = "check"
+    """Whether the provider knows a machine."""
+    IDS = "ids"
+    """A listing of ids and names only."""
+    ADDRESSES = "addresses"
+    MAINTENANCE = "maintenance"
+    RECREATE = "recreate"
+    """Delete and provision again, under the same id."""
+    REINSTALL = "reinstall"
+    REGENERATE = "regenerate"
+    """Make the networking of a machine anew."""
+    TOGGLE_LOCK = "toggle_lock"
+
+    CYCLE_PRICES = "cycle_prices"
+    CHANGE_CYCLE = "change_cycle"
+    CHECK_ORDER = "check_order"
+    CHECK_REBOOT = "check_reboot"
+    ORDER = "order"
+    """An upgrade is ordered: an invoice comes of it, and nothing else."""
+    CANCEL_ORDER = "cancel_order"
+    PAY = "pay"
+    """Money changes hands for an invoice."""
+    APPLY = "apply"
+    """A paid upgrade is carried out."""
+    CONFIRM = "confirm"
+    REVERT = "revert"
+    UNKNOWN = "unknown"
+    """A call that the provider does not know."""
+
     RENAME = "rename"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
@@ -59,8 +88,8 @@ class State:
     word: str
     seconds: float | None = None
     """Virtual seconds until the next state; None: it stays until something is asked of it."""
-    up: bool = False
-    """The container runs, so that the applications in it can answer."""
+    up: bool | None = False
+    """The container runs, so that the applications in it can answer; None: as in the state before."""
     billed: bool = False
     """The GPUs are charged."""
     holds_gpus: bool = False
@@ -105,7 +134,9 @@ class Lifecycle:
 
         Raises NotAllowedError where the table does not allow it.
         """
-        transition = self.transitions[operation]
+        transition = self.transitions.get(operation)
+        if transition is None:
+            raise NotAllowedError(f"{operation} does not exist at this provider")
         if current is None:
             return (*transition.through, transition.ends or self.up)
         allowed = transition.allowed

@@ -53,6 +53,8 @@ class Order:
     months: int = 0
     min_cuda_version: str = ""
     kind: str = "gpu"
+    made_to_measure: Product | None = None
+    """What is bought instead of the product as it is in the catalogue."""
 
 
 class SpotStatus(StrEnum):

@@ -1,49 +1,64 @@
 """The command line of the simulator: its options, their defaults, and the parts they are for.
 
-Called by `__main__` only. Durations of states come from the provider's table, so that a new state has its
-option by itself.
+Called by `__main__` only. Durations of states come from the provider's table and quirks from its model, so that
+a new state or quirk has its option by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
+from gpuinstance_simulator.catalogue import Port
 from gpuinstance_simulator.faults import Fault
 from gpuinstance_simulator.lifecycle import Lifecycle
+from gpuinstance_simulator.providers import PROVIDERS, Provider
 from gpuinstance_simulator.settings import Settings
 
 _DESCRIPTION = """\
-A simulated GPU cloud that speaks Novita's GPU instance API v1. It serves
+A simulated GPU cloud. It serves
 
-  /gpu-instance/openapi/v1/...   the provider's API, with Bearer authentication
-  /_apps/...                     the applications behind exposed http ports
-  /_simulator/...                ledger, faults, clock and other truths, without authentication
+  {face}
+  /_apps/...         the applications behind exposed http ports, where the provider has a proxy
+  /_simulator/...    ledger, faults, clock and other truths, without authentication
 
 and prints one line when it is ready: listening on http://HOST:PORT
 
 All durations are virtual seconds, of which --speed pass in a real one.
 """
 _HABITS = Settings()
+_DEFAULT_PROVIDER = "novita"
+_HIGHEST_PORT = 65535
 
 
-def parser(lifecycle: Lifecycle, default_key: str) -> argparse.ArgumentParser:
-    """The parser; `state_seconds` and `settings` turn what it parsed into parts."""
+def provider(arguments: Sequence[str] | None) -> Provider:
+    """The provider that the arguments name: the other options depend on it."""
+    first = argparse.ArgumentParser(prog="python -m gpuinstance_simulator", add_help=False, allow_abbrev=False)
+    _add_provider(first)
+    return PROVIDERS[first.parse_known_args(arguments)[0].provider]
+
+
+def parser(provider: Provider, default_key: str) -> argparse.ArgumentParser:
+    """The parser; the functions below turn what it parsed into parts."""
     root = argparse.ArgumentParser(
         prog="python -m gpuinstance_simulator",
         usage="python -m gpuinstance_simulator [options]",
-        description=_DESCRIPTION,
+        description=_DESCRIPTION.format(face=provider.description),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    _add_provider(root)
     _add_server(root, default_key)
-    _add_times(root, lifecycle)
-    _add_world(root)
+    _add_times(root, provider.lifecycle)
+    _add_world(root, provider.ports)
+    _add_quirks(root, provider.quirks)
     return root
 
 
@@ -64,6 +79,30 @@ def settings(options: argparse.Namespace) -> Settings:
         balance=options.balance,
         machine_limit=options.machine_limit,
     )
+
+
+def quirks(options: argparse.Namespace, model: type[BaseModel]) -> Mapping[str, object]:
+    """The provider's quirks, by the names of the fields of its model."""
+    return {name: getattr(options, f"quirk_{name}") for name in model.model_fields}
+
+
+def ports(options: argparse.Namespace, default: Sequence[Port]) -> Sequence[Port]:
+    """The ports of the applications in every machine."""
+    given = (("http", options.http_port), ("tcp", options.tcp_port)) if default else ()
+    return [
+        port
+        for protocol, numbers in given
+        for port in (
+            [it for it in default if it.protocol == protocol]
+            if numbers is None
+            else [Port(number, protocol) for number in numbers]
+        )
+    ]
+
+
+def _add_provider(root: argparse.ArgumentParser) -> None:
+    text = f"whose API is spoken; the other options depend on it (default: {_DEFAULT_PROVIDER})"
+    root.add_argument("--provider", choices=sorted(PROVIDERS), default=_DEFAULT_PROVIDER, help=text)
 
 
 def _add_server(root: argparse.ArgumentParser, default_key: str) -> None:
@@ -96,25 +135,46 @@ def _add_times(root: argparse.ArgumentParser, lifecycle: Lifecycle) -> None:
         ("edit_delay", "until a change of ports or disk takes effect", _HABITS.edit_delay),
     ]
     for name, text, default in durations:
-        flag = "--" + re.sub(r"(?=[A-Z])|_", "-", name).lower()
         help_text = f"{text} (default: {default:g})"
-        group.add_argument(flag, dest=name, metavar="S", type=_not_negative, default=default, help=help_text)
+        group.add_argument(_flag(name), dest=name, metavar="S", type=_not_negative, default=default, help=help_text)
     text = "spot machines are reclaimed after this run time, at least an hour (default: never)"
     group.add_argument("--spot-lifetime", metavar="S", type=_not_negative, help=text)
 
 
-def _add_world(root: argparse.ArgumentParser) -> None:
+def _add_world(root: argparse.ArgumentParser, default_ports: Sequence[Port]) -> None:
     group = root.add_argument_group("the account")
     text = "money in the account (default: without end)"
     group.add_argument("--balance", metavar="USD", type=Decimal, help=text)
     text = "most machines at once (default: any number)"
     group.add_argument("--machine-limit", metavar="N", type=int, help=text)
+    for protocol in ("http", "tcp") if default_ports else ():
+        numbers = ", ".join(str(it.number) for it in default_ports if it.protocol == protocol)
+        text = f"applications in every machine speak {protocol} on this port; may be given again (default: {numbers})"
+        group.add_argument(f"--{protocol}-port", metavar="N", type=_port, action="append", help=text)
 
+
+def _add_quirks(root: argparse.ArgumentParser, model: type[BaseModel]) -> None:
     group = root.add_argument_group("what the provider's documentation leaves open")
-    text = "number of a listing's first page (default: 1)"
-    group.add_argument("--first-page", type=int, choices=(0, 1), default=1, help=text)
-    text = "HTTP status for an unknown instance (default: 400)"
-    group.add_argument("--not-found-status", type=int, choices=(400, 404), default=400, help=text)
+    for name, field in model.model_fields.items():
+        text = field.description or ""
+        if field.annotation is bool:
+            group.add_argument(_flag(name), dest=f"quirk_{name}", action="store_true", help=text)
+        else:
+            text = f"{text} (default: {field.default})"
+            group.add_argument(_flag(name), dest=f"quirk_{name}", default=field.default, help=text, **_values(field))
+
+
+def _values(field: FieldInfo) -> dict[str, Any]:
+    """How argparse checks the values of a field that is no switch."""
+    if get_origin(field.annotation) is Literal:
+        choices = get_args(field.annotation)
+        return {"choices": choices, "type": type(choices[0])}
+    return {"metavar": "N", "type": field.annotation}
+
+
+def _flag(name: str) -> str:
+    """`warm_up` and `toCreate` as options."""
+    return "--" + re.sub(r"(?=[A-Z])|_", "-", name).lower()
 
 
 def _timed_states(lifecycle: Lifecycle) -> dict[str, float]:
@@ -126,6 +186,13 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return host, int(port)
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError("must be between 1 and 65535")
+    return number
 
 
 def _not_negative(text: str) -> float:

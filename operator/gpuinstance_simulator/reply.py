@@ -10,7 +10,7 @@ from gpuinstance_simulator.machine import Machine
 
 _GATEWAY_PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n"
-    "<center><h1>{0}</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
+    "<center><h1>{0}</h1>{1}</center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
 )
 _TITLES = {
     200: "Welcome",
@@ -39,14 +39,22 @@ class Reply:
         return cls(status, json.dumps(payload).encode(), machine=machine)
 
     @classmethod
-    def of_html(cls, status: int) -> Reply:
-        """The page that a gateway shows by itself."""
+    def of_html(cls, status: int, words: str | None = None) -> Reply:
+        """The page that a gateway shows by itself, with `words` of its own if there are any."""
         title = _TITLES.get(status, f"{status} Error")
-        return cls(status, _GATEWAY_PAGE.format(title).encode(), "text/html")
+        return cls(status, _GATEWAY_PAGE.format(title, f"<p>{words}</p>" if words else "").encode(), "text/html")
 
     def without(self, fields: tuple[str, ...]) -> Reply:
-        """The same answer without these top-level fields."""
-        payload = json.loads(self.body)
-        if isinstance(payload, dict):
-            payload = {key: value for key, value in payload.items() if key not in fields}
+        """The same answer without these fields: see `effects.Strip`."""
+        payload = _stripped(json.loads(self.body), fields)
         return replace(self, body=json.dumps(payload).encode())
+
+
+def _stripped(payload: object, fields: tuple[str, ...]) -> object:
+    if isinstance(payload, list):
+        return [_stripped(it, fields) for it in payload]
+    if not isinstance(payload, dict):
+        return payload
+    kept = {key: value for key, value in payload.items() if key not in fields}
+    is_envelope = len(payload) == len(kept) == 1
+    return {key: _stripped(value, fields) for key, value in kept.items()} if is_envelope else kept

@@ -24,7 +24,7 @@ class Sales:
 
     def accept(self, order: Order, chance: random.Random) -> tuple[Product, Cluster]:
         """The product and the cluster for an order; `chance` chooses where the order does not."""
-        product = self._catalogue.products.get(order.product_id)
+        product = order.made_to_measure or self._catalogue.products.get(order.product_id)
         if product is None:
             raise CloudError(Refusal.NO_SUCH_PRODUCT, "product not found")
         if order.mode not in product.modes:

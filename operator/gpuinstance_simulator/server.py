@@ -14,7 +14,6 @@ from aiohttp import web
 from gpuinstance_simulator.admin import Admin
 from gpuinstance_simulator.apps import Apps
 from gpuinstance_simulator.cloud import Cloud
-from gpuinstance_simulator.doors import Doors
 from gpuinstance_simulator.simulation import TEST_KEY, Face, Simulation
 
 _LARGEST_BODY = 4 * 1024 * 1024
@@ -34,7 +33,9 @@ async def serve(
 ) -> AsyncIterator[Simulation]:
     """Serve `cloud` until the block ends; port 0 takes any free one. See `Simulation.base_url`."""
     apps = Apps(cloud)
-    simulation = Simulation(cloud, apps, Doors(cloud, apps, host), api_keys=tuple(api_keys))
+    simulation = Simulation(
+        cloud, apps, face.doors(cloud, apps, host), switches=face.switches, api_keys=tuple(api_keys)
+    )
     runner = web.AppRunner(_application(simulation, face), access_log=None, shutdown_timeout=_FAREWELL_SECONDS)
     keeper = asyncio.create_task(simulation.doors.keep())
     try:

@@ -37,5 +37,7 @@ class Settings(BaseModel):
     """From the start of a reclaim to the machine being down."""
     balance: Decimal | None = None
     """USD that the account started with; None: it never runs out."""
+    prepaid_may_go: bool = False
+    """Whether a machine that is paid for a term can be deleted before the term ends."""
     machine_limit: int | None = Field(default=None, ge=0)
     """How many machines the account may have at once; None: any number."""

@@ -6,11 +6,15 @@ happened is read from the cloud's ledger, which the adapter never sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
+
+from gpuinstance.api.reasons import Reason
 from gpuinstance.core.model import Machine, MachineState, Order
-from gpuinstance.providers.base import Provider
+from gpuinstance.providers.base import Capabilities, Provider, Rejected
 from gpuinstance.providers.http import Limits
 from gpuinstance_simulator.clock import VirtualClock
 from gpuinstance_simulator.cloud import Cloud
@@ -41,6 +45,11 @@ class Bench:
         """The truth."""
         return self.simulation.cloud
 
+    @property
+    def can(self) -> Capabilities:
+        """What the provider says that it can do."""
+        return self.provider.capabilities
+
     def wait(self, seconds: float = LONG) -> None:
         """Let virtual time pass."""
         self.clock.advance(seconds)
@@ -48,6 +57,19 @@ class Bench:
     def plant(self, operation: Operation, effect: Effect, *, count: int | None = 1, page: int | None = None) -> None:
         """Spoil the next so many calls of that operation; None: all from now on."""
         self.simulation.faults.add(Fault(operation=operation, effect=effect, count=count, page=page))
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """The cloud accepts nothing in this block."""
+        before = len(self.cloud.ledger.select(actor=Actor.API))
+        yield
+        assert len(self.cloud.ledger.select(actor=Actor.API)) == before
+
+    async def lacks(self, call: Awaitable[object]) -> None:
+        """The provider refuses the call in words, as something that it cannot do at all, and nothing happens."""
+        with self.unchanged(), pytest.raises(Rejected) as caught:
+            await call
+        assert caught.value.reason is Reason.UNSUPPORTED_BY_PROVIDER
 
     def heal(self) -> None:
         """Take all faults away."""
@@ -61,9 +83,16 @@ class Bench:
         """How many of them have taken effect."""
         return len(self.cloud.ledger.select(operation=operation, actor=Actor.API))
 
+    async def bought(self, order: Order) -> str:
+        """Buy a machine; return its id, by the cloud's word where the provider does not tell it."""
+        machine_id = await self.provider.create(order)
+        newest = self.cloud.truth()[-1].id
+        assert machine_id == (newest if self.can.create_returns_id else None)
+        return newest
+
     async def running(self, order: Order) -> str:
         """Buy a machine and wait until it runs; return its id."""
-        machine_id = await self.provider.create(order)
+        machine_id = await self.bought(order)
         self.wait()
         return machine_id
 

@@ -2,5 +2,5 @@
 
 import pytest
 
-for room in ("bench", "hooks", "life", "catalogue", "refusals", "changes", "reads", "sights"):
+for room in ("bench", "hooks", "life", "catalogue", "refusals", "changes", "reads", "sights", "rebuilds", "upgrades"):
     pytest.register_assert_rewrite(f"tests.contract.{room}")

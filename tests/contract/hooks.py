@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import PortProtocol
 from gpuinstance.core.model import Order
 from gpuinstance.providers.base import Provider
@@ -28,6 +29,27 @@ class Hooks(ABC):
 
     refusals: Mapping[str, Effect]
     """False answers in the provider's words: `no capacity`, `no balance`, `rejected`."""
+    page_size: int | None = 100
+    """Machines on a page of the listing; None where the listing is one answer."""
+    secrets: tuple[str, ...] = ()
+    """What the wire shows and nobody must see, beside passwords and environments."""
+    failed_state: str | None = None
+    """The state in which a machine lands that failed; None: where it is down."""
+    start_is_shown: bool = True
+    """Whether `started_at` moves with each restart."""
+    keeps_place_when_stopped: bool = False
+    """Whether a stopped machine can be started however much was sold meanwhile."""
+    bad_orders: tuple[tuple[Mapping[str, Any], Reason], ...] = (
+        ({"product_id": "no-such-product"}, Reason.PRODUCT_NOT_FOUND),
+        ({"region_id": "no-such-region"}, Reason.REGION_NOT_FOUND),
+    )
+    """Changes of the order that only the provider can find bad, and why."""
+    renames: bool = False
+    """Whether the API can rename a machine."""
+    bigger_plan: str = ""
+    """Where upgrades are ordered: the id of a plan with more of everything."""
+    other_template: str = ""
+    """Where machines are rebuilt in place: a template that is not that of the order."""
 
     @abstractmethod
     def cloud(self, clock: VirtualClock) -> Cloud:
@@ -43,7 +65,11 @@ class Hooks(ABC):
 
     @abstractmethod
     def order(self, **changes: Any) -> Order:
-        """An order that the cloud accepts, for one GPU, with ports 80/http and 22/tcp and 60 GB."""
+        """An order that the cloud accepts; where ports are published, 80/http and 22/tcp, with 60 GB."""
+
+    def shown_image(self, order: Order) -> str:
+        """What a machine of that order shows as its image."""
+        return order.software.image
 
     @pytest.fixture
     async def bench(self) -> AsyncIterator[Bench]:

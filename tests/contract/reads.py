@@ -81,16 +81,18 @@ class Reads(Hooks):
 
     @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
     async def test_all_pages_are_read(self, bench: Bench, count: int) -> None:
-        """Every machine, each once, at the price of its pages: a hundred machines a request."""
+        """Every machine, each once, at the price of its pages: one request for each."""
         ids = self.fill(bench, count)
         listing = await bench.provider.list_machines()
         assert len(listing.machines) == count
         assert {it.id for it in listing.machines} == ids
-        assert bench.sent(Operation.LIST) == max(1, -(-count // 100))
+        assert bench.sent(Operation.LIST) == max(1, -(-count // (self.page_size or count or 1)))
 
     @pytest.mark.parametrize("shape", ["empty", "short", "repeated", "overlap"])
     async def test_a_page_that_lies_is_noticed(self, bench: Bench, shape: Any) -> None:
         """Once: read again, complete. Always: refused, because absence from it would mean nothing."""
+        if self.page_size is None:
+            pytest.skip("the listing has no pages")
         ids = self.fill(bench, 250)
         bench.plant(Operation.LIST, Page(shape=shape), page=2)
         assert {it.id for it in (await bench.provider.list_machines()).machines} == ids
@@ -100,6 +102,8 @@ class Reads(Hooks):
 
     async def test_a_page_that_fails_leaves_no_listing(self, bench: Bench) -> None:
         """One page of three cannot be read: incomplete, not shorter."""
+        if self.page_size is None:
+            pytest.skip("the listing has no pages")
         self.fill(bench, 250)
         bench.plant(Operation.LIST, Answer(status=502), page=3, count=None)
         with pytest.raises(IncompleteListing):
@@ -108,7 +112,7 @@ class Reads(Hooks):
     async def test_a_page_that_is_limited_is_a_limit(self, bench: Bench) -> None:
         """Also in the middle of a listing."""
         self.fill(bench, 250)
-        bench.plant(Operation.LIST, Answer(status=429, retry_after=9), page=2)
+        bench.plant(Operation.LIST, Answer(status=429, retry_after=9), page=1 if self.page_size is None else 2)
         with pytest.raises(RateLimited) as caught:
             await bench.provider.list_machines()
         assert caught.value.retry_after == 9

@@ -23,13 +23,13 @@ class Sights(Hooks):
         mislabel(bench.cloud, bench.cloud.machine(odd), "hibernating")
         machine = await bench.listed(odd)
         assert machine is not None
-        assert (machine.state, machine.word) == (MachineState.UNKNOWN, "hibernating")
+        assert (machine.state, machine.word.lower()) == (MachineState.UNKNOWN, "hibernating")
         assert machine.state.is_changing
         assert await bench.state(plain) is MachineState.RUNNING
 
     async def test_a_failure_is_told(self, bench: Bench) -> None:
         """In the provider's words, on the machine."""
-        up, down = bench.cloud.engine.lifecycle.up, bench.cloud.engine.lifecycle.down
+        up, down = bench.cloud.engine.lifecycle.up, self.failed_state or bench.cloud.engine.lifecycle.down
         first = bench.cloud.engine.lifecycle.path(Operation.CREATE, None)[-2]
         assert up not in (first, down)
         bench.plant(Operation.CREATE, Fail(at=first, ends=down, message="image pull failed"))
@@ -46,7 +46,7 @@ class Sights(Hooks):
 
     async def test_a_spot_reclaim_is_seen_in_the_listing(self, bench: Bench) -> None:
         """Announced, going on, over: with its time, and told from a stop by its owner."""
-        if BillingMode.SPOT not in bench.provider.capabilities.billing_modes:
+        if BillingMode.SPOT not in bench.can.billing_modes:
             pytest.skip("no spot billing")
         machine_id = await bench.running(self.order(billing_mode=BillingMode.SPOT))
 
@@ -71,5 +71,6 @@ class Sights(Hooks):
         machine = bench.cloud.machine(machine_id)
         secrets = [bench.cloud.secret(machine, purpose) for purpose in ("ssh", "terminal")]
         secrets += [value for _, value in self.order().software.env]
+        secrets += self.secrets
         shown = repr((await bench.provider.get_machine(machine_id), await bench.listed(machine_id)))
         assert not [it for it in secrets if it in shown]

@@ -63,6 +63,12 @@ class TestNovita(ProviderContract):
         "rejected": Answer(status=400, reason="VALIDATOR_PARAM", message="invalid parameter: name"),
     }
 
+    bad_orders = (
+        *ProviderContract.bad_orders,
+        ({"rootfs_gb": 1_000_000}, Reason.REQUEST_REJECTED),
+        ({"gpu_count": 100}, Reason.REQUEST_REJECTED),
+    )
+
     def cloud(self, clock: VirtualClock) -> Cloud:
         """Novita's states and goods."""
         return new_cloud(clock)

@@ -35,11 +35,12 @@ HEADERS = "spec.healthCheck.endpoints[0].headers"
 DURATION = "must be a duration such as 90s, 30m or 1h30m"
 STATUSES = "must be HTTP status codes and ranges, such as 200-399 or 200,204,301-308"
 RESERVED = "ports 2222, 2223 and 2224 are reserved by the provider"
+OWN = "tokens that begin with recovery/ belong to the operator: use another text"
 UNLISTED = "every port in healthCheck.endpoints must be listed in ports"
 
 REFUSED = [
     Refused("no provider", {"provider": None}, "spec.provider", "Required value"),
-    Refused("a cloud that is not supported", {"provider": "aws"}, "spec.provider", 'supported values: "novita"'),
+    Refused("an unknown cloud", {"provider": "aws"}, "spec.provider", 'supported values: "novita", "hostwinds"'),
     Refused("no product", {"product": None}, "spec.product", "Required value"),
     Refused("an empty product", {"product": {}}, "spec.product", "exactly one of name and id is required"),
     Refused(
@@ -278,6 +279,15 @@ REFUSED = [
     Refused("a timeout in seconds", {"timeouts": {"stop": 30}}, "spec.timeouts.stop", "must be of type string"),
     Refused("an empty token", {"actions": {"restart": ""}}, "spec.actions.restart", "at least 1 chars"),
     Refused("an endless token", {"actions": {"recreate": "t" * 64}}, "spec.actions.recreate", "more than 63"),
+    *(
+        Refused(f"a {name} token of the operator's own", {"actions": {name: "recovery/1"}}, f"spec.actions.{name}", OWN)
+        for name in ("restart", "recreate")
+    ),
+    *(
+        Refused(f"{name} at Novita", {"actions": {name: "now"}}, "spec", "actions.reinstall and actions.regenerate")
+        for name in ("reinstall", "regenerateNetworking")
+    ),
+    Refused("a block of another provider", {"hostwinds": {"locationID": 1}}, "spec", "hostwinds is only for provider"),
     Refused(
         "an unknown deletion policy",
         {"deletionPolicy": "Keep"},
@@ -285,4 +295,6 @@ REFUSED = [
         '"Delete", "Stop", "Orphan"',
     ),
     Refused("an unknown drift policy", {"drift": "Fix"}, "spec.drift", '"Observe", "Warn", "Correct"'),
+    Refused("nothing to adopt", {"adopt": {"instanceID": ""}}, "spec.adopt.instanceID", "at least 1 chars"),
+    Refused("an unknown management", {"management": "Half"}, "spec.management", '"Full", "Observe"'),
 ]

@@ -20,8 +20,11 @@ class Pace:
     settle: float = 1
 
     def options(self) -> Options:
-        """Return the options of a stack that starts so."""
+        """Return the options of a stack that starts so, with both providers."""
         return Options(
+            hostwinds=True,
+            # Whoever applies an upgrade twice pays twice: the ledger shows it.
+            hostwinds_simulator={"repeated-upgrade": "charged"},
             speed=self.speed,
             poll_seconds=self.poll,
             fast_poll_seconds=self.fast_poll,
@@ -33,6 +36,7 @@ class Pace:
         return {
             "GPUINSTANCE_POLL_SECONDS": str(self.poll),
             "GPUINSTANCE_FAST_POLL_SECONDS": str(self.fast_poll),
+            "GPUINSTANCE_HOSTWINDS_POLL_SECONDS": str(self.fast_poll),
             "GPUINSTANCE_SETTLE_SECONDS": str(self.settle),
         }
 
@@ -48,5 +52,6 @@ def paced(stack: Stack, pace: Pace) -> Iterator[None]:
 
 
 def _set(stack: Stack, pace: Pace) -> None:
-    stack.simulator.tell("clock", {"speed": pace.speed})
+    for simulator in stack.simulators.values():
+        simulator.tell("clock", {"speed": pace.speed})
     stack.restart_operator(**pace.settings())

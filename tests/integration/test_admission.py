@@ -12,8 +12,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.controlplane.kubectl import Kubectl
-from tests.integration.bad_specs import CONFIG, REFUSED, SECRET, UNLISTED, Refused, checks, ports
-from tests.integration.manifests import instance
+from tests.integration.bad_servers import REFUSED_SERVERS
+from tests.integration.bad_specs import (
+    CONFIG,
+    REFUSED,
+    SECRET,
+    UNLISTED,
+    Refused,
+    checks,
+    ports,
+)
+from tests.integration.manifests import Manifest, instance, server
 from tests.rig.stack import ROOT, await_true
 
 pytestmark = pytest.mark.cluster
@@ -24,7 +33,17 @@ CRD = ROOT / "crds" / "gpuinstances.gpuinstance.dev.yaml"
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED])
 def test_bad_input_is_refused_in_words(api: Kubectl, row: Refused) -> None:
     """Whoever applies it reads which field is wrong and what would be right."""
-    done = api.attempt("create", "--dry-run=server", "-f", "-", stdin=json.dumps(instance(**row.spec)))
+    refuse(api, instance(**row.spec), row)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED_SERVERS])
+def test_what_a_server_cannot_be_is_refused_in_words(api: Kubectl, row: Refused) -> None:
+    """What the schema can know about a provider is said before anything is bought there."""
+    refuse(api, server(**row.spec), row)
+
+
+def refuse(api: Kubectl, manifest: Manifest, row: Refused) -> None:
+    done = api.attempt("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
     assert done.returncode != 0, "the API server took it"
     assert f"{row.field}:" in done.stderr or f'"{row.field}"' in done.stderr, done.stderr
     assert row.rule in done.stderr
@@ -40,8 +59,15 @@ class Kept(NamedTuple):
     rule: str
 
 
+ADOPTING = {"adopt": {"instanceID": "m-1"}}
 KEPT = [
-    Kept("another provider", {}, {"provider": "aws"}, "spec.provider", 'supported values: "novita"'),
+    Kept(
+        "another provider",
+        {},
+        {"provider": "hostwinds", "image": None, "templateID": "ubuntu", "hostwinds": {"locationID": 1}},
+        "spec.provider",
+        "provider cannot be changed: delete the instance and create another",
+    ),
     Kept(
         "a smaller disk", {"rootfsSizeGB": 100}, {"rootfsSizeGB": 99}, "spec", "rootfsSizeGB can grow but never shrink"
     ),
@@ -60,6 +86,9 @@ KEPT = [
         "spec",
         UNLISTED,
     ),
+    Kept("a machine to adopt, later", {}, {"adopt": {"instanceID": "m-1"}}, "spec", "adopt is for new objects"),
+    Kept("another machine to adopt", ADOPTING, {"adopt": {"instanceID": "m-2"}}, "spec", "adopt is for new objects"),
+    Kept("control by accident", ADOPTING, {"adopt": None}, "spec", "without adopt management is Full"),
 ]
 
 
@@ -76,15 +105,16 @@ def test_a_change_that_cannot_be_is_refused_in_words(api: Kubectl, row: Kept) ->
 
 
 def test_no_rule_is_forgotten() -> None:
-    """Every rule that the schema puts into words is broken by one of the rows above, or by the next module's."""
+    """Every rule that the schema puts into words is broken by one of the rows above."""
     words = set(re.findall(r"^ *- message: '?(.*?)'?$", CRD.read_text(), re.MULTILINE))
     assert words, "the CRD has rules"
-    broken = {row.rule for row in REFUSED} | {row.rule for row in KEPT} | {"provider cannot be changed"}
+    broken = {row.rule for row in [*REFUSED, *REFUSED_SERVERS]} | {row.rule for row in KEPT}
     assert [word for word in sorted(words) if not any(word.startswith(rule) for rule in broken)] == []
 
 
 ACCEPTED = [
     pytest.param({"rootfsSizeGB": 101}, id="a larger disk"),
+    pytest.param({"management": "Observe"}, id="hands off"),
     pytest.param({"image": None, "templateID": "107672"}, id="a template instead of the image"),
     pytest.param({"gpuCount": 8, "regions": ["AS-SGP-02"]}, id="all that one machine can have"),
     pytest.param({"ports": ports(2221, 2225)}, id="neighbours of the reserved ports"),
@@ -109,6 +139,28 @@ def test_what_is_allowed_comes_in(api: Kubectl, patch: dict[str, Any]) -> None:
     api("apply", "-f", "-", stdin=json.dumps(manifest))
     change = ("--dry-run=server", "--type=merge", "-p", json.dumps({"spec": patch}))
     assert "patched" in api("patch", "gpui/allowed", *change)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        pytest.param({}, id="as little as there is"),
+        pytest.param({"gpuCount": 1, "billing": {"mode": "OnDemand", "maxHourlyPrice": 0.05}}, id="what it is anyway"),
+        pytest.param(
+            {"hostwinds": {"locationID": 7, "billingCycle": "Triennially", "sshKeys": [f"key-{n}" for n in range(20)]}},
+            id="all that the block holds",
+        ),
+        pytest.param({"recovery": {"policy": "Recreate", "onSpotReclaim": "Never"}}, id="help"),
+        pytest.param({"actions": {"reinstall": "a", "regenerateNetworking": "b", "recreate": "c"}}, id="its actions"),
+        pytest.param({"ports": ports(22, 443), "healthCheck": {"targetPort": 443}}, id="ports of its own address"),
+        pytest.param({"actions": {"restart": "recovery"}}, id="a token that only resembles the operator's own"),
+    ],
+)
+def test_what_a_server_can_be_comes_in(api: Kubectl, patch: dict[str, Any]) -> None:
+    """Also as a change of an existing object."""
+    api("apply", "-f", "-", stdin=json.dumps(server("allowed-server")))
+    change = ("--dry-run=server", "--type=merge", "-p", json.dumps({"spec": patch}))
+    assert "patched" in api("patch", "gpui/allowed-server", *change)
 
 
 def test_a_field_that_does_not_exist_is_refused(api: Kubectl) -> None:

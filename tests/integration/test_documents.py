@@ -1,8 +1,8 @@
 """Every command that README.md and docs/ tell a person to type is typed here, in their order.
 
-Commands are taken from the console blocks. What cannot run as it stands is in one of two small tables: targets
-of make are looked up instead of run (they run these tests, or stacks of their own), and a command that is
-about a situation gets that situation first.
+Commands are taken from the console blocks. What cannot run as it stands is in one of three small tables: targets
+of make are looked up instead of run (they run these tests, or stacks of their own), a command that is about a
+situation gets that situation first, and what a person does elsewhere is done here. Invoices have other numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane.kubectl import kubectl_path
+from tests.integration.saga import Saga
 from tests.integration.world import World
 from tests.rig.simulator import API_KEY
 from tests.rig.stack import ROOT
@@ -45,15 +46,35 @@ def need_stalled_trainer(world: World) -> None:
     world.patch("trainer", gpuCount=2)
 
 
+def need_web(world: World) -> None:
+    world.kubectl("apply", "-f", str(ROOT / "deploy/examples/hostwinds/instance.yaml"))
+    world.ready("web")
+
+
+def pay(world: World) -> None:
+    World(world.stack, world.namespace, world.stack.hostwinds).pay("iup/bigger")
+
+
+def pay_and_say_so(world: World) -> None:
+    Saga(World(world.stack, world.namespace, world.stack.hostwinds), "web", "bigger").pay()
+
+
 SITUATIONS: dict[str, Callable[[World], None]] = {
+    "kubectl apply -f deploy/examples/hostwinds/upgrade.yaml": need_web,
+    'kubectl patch iup/bigger --type merge -p \'{"spec":{"payment"': pay,
     "kubectl create secret generic novita-credentials": need_credentials,
     "kubectl wait gpui/trainer --for=condition=Ready --timeout=20m": need_trainer,
     "kubectl wait gpui/trainer --for=condition=Stalled": need_stalled_trainer,
 }
 """What has to be so before a command that begins like this makes sense."""
 
-ELSEWHERE = ("export KUBECONFIG=$PWD/.run/kubeconfig",)
+ELSEWHERE: dict[str, Callable[[World], None]] = {
+    "export KUBECONFIG=$PWD/.run/kubeconfig": lambda _: None,
+    "make pay INVOICE=416": pay_and_say_so,
+}
 """Commands about the stack of `make up`, for which the stack of this test stands in."""
+INVOICE = "416"
+"""The first invoice of a provider that has only this one customer."""
 
 
 class Terminal:
@@ -93,19 +114,30 @@ def test_what_a_document_says_can_be_done(world: World, document: Path, tmp_path
     terminal = Terminal(world, tmp_path)
     for command in commands(document):
         if command in ELSEWHERE:
+            ELSEWHERE[command](world)
             continue
         for beginning, prepare in SITUATIONS.items():
             if command.startswith(beginning):
                 prepare(world)
-        terminal.type(re.sub("^make ", "make -n ", command) if _MAKE.fullmatch(command) else command)
+        terminal.type(as_typed_here(world, command))
+
+
+def as_typed_here(world: World, command: str) -> str:
+    """Return a command for this stack: targets of make are only looked up, and invoices have their own numbers."""
+    if INVOICE in command:
+        return command.replace(INVOICE, world.status("iup/bigger")["order"]["invoiceID"])
+    return re.sub("^make ", "make -n ", command) if _MAKE.fullmatch(command) else command
 
 
 def test_the_story_of_the_readme_is_complete() -> None:
-    """The README shows the two commands first, then the whole life by hand."""
+    """The README shows the two commands first, then a whole life and a paid upgrade by hand."""
     said = commands(ROOT / "README.md")
     assert said[:2] == ["make demo", "make test"]
     verbs = [command.split()[1] for command in said if command.startswith("kubectl")]
-    assert verbs == ["apply", "wait", "get", "patch", "wait", "delete"]
+    life, upgrade = verbs[:6], verbs[6:]
+    assert life == ["apply", "wait", "get", "patch", "wait", "delete"]
+    assert upgrade == ["apply", "wait", "apply", "wait", "get", "wait", "get", "delete"]
+    assert "make pay INVOICE=416" in said
 
 
 INLINE = sorted(

@@ -1,7 +1,7 @@
 """Every version of every object that the API server ever showed, kept for those who want to judge them.
 
-A watch by kubectl writes them into a file while tests run. The laws of conditions are those of `tests.laws`;
-here they are held against what users really see.
+Watches by kubectl, one for each kind, write them into files while tests run. The laws of conditions are those
+of `tests.laws` and `tests.laws_of_upgrades`; here they are held against what users really see.
 """
 
 from __future__ import annotations
@@ -12,20 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.api.upgrade_status import InstanceUpgradeStatus
+from tests import laws, laws_of_upgrades
 from tests.controlplane.kubectl import kubectl_path
 from tests.controlplane.processes import Child
-from tests.laws import LawBroken, check
 
-WATCH = ("get", "gpui", "--all-namespaces", "--watch", "--output=json")
 UNSEEN = {"observedGeneration": -1}
 
-
-def watch(kubeconfig: Path, directory: Path) -> Child:
-    """Return a program that writes every version of every GPUInstance into versions.log, once started."""
-    return Child("versions", [kubectl_path(), *WATCH], directory, {"KUBECONFIG": str(kubeconfig)})
+Version = dict[str, Any]
 
 
-def versions(log: Path) -> Iterator[dict[str, Any]]:
+def watch(kubeconfig: Path, directory: Path, kind: str) -> Child:
+    """Return a program that writes every version of all objects of a kind into its log, once started."""
+    command = [kubectl_path(), "get", kind, "--all-namespaces", "--watch", "--output=json"]
+    return Child(name_of(kind), command, directory, {"KUBECONFIG": str(kubeconfig)})
+
+
+def name_of(kind: str) -> str:
+    """Return the name of the watch of a kind, `gpui` or `iup`; its log is that with `.log`."""
+    return f"versions-{kind}"
+
+
+def versions(log: Path) -> Iterator[Version]:
     """Return all versions in the order in which they came to be. The last may be torn off, and is left out."""
     text, decoder, position = log.read_text(), json.JSONDecoder(), 0
     while (position := text.find("{", position)) >= 0:
@@ -38,7 +46,8 @@ def versions(log: Path) -> Iterator[dict[str, Any]]:
 
 def violations(log: Path) -> list[str]:
     """Return what was against the laws, each with the object and its version."""
-    found = []
+    found: list[str] = []
+    last: dict[str, InstanceUpgradeStatus] = {}
     for item in versions(log):
         metadata, status = item["metadata"], item["status"]
         if status == UNSEEN:
@@ -47,7 +56,13 @@ def violations(log: Path) -> list[str]:
         if status["observedGeneration"] > metadata["generation"]:
             found.append(f"{place}: a generation was observed that did not exist yet")
         try:
-            check(GPUInstanceStatus.model_validate(status))
-        except LawBroken as broken:
+            if item["kind"] == "GPUInstance":
+                laws.check(GPUInstanceStatus.model_validate(status))
+            else:
+                upgrade = InstanceUpgradeStatus.model_validate(status)
+                before, last[metadata["uid"]] = last.get(metadata["uid"], upgrade), upgrade
+                laws_of_upgrades.check(upgrade)
+                laws_of_upgrades.check_step(before, upgrade)
+        except laws.LawBroken as broken:
             found.append(f"{place}: {broken}")
     return found

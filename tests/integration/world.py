@@ -18,15 +18,15 @@ import pytest
 
 from tests.controlplane import audit
 from tests.integration.manifests import Manifest, text
-from tests.integration.versions import versions
-from tests.rig.simulator import API_KEY
+from tests.integration.versions import name_of, versions
+from tests.rig.simulator import API_KEY, Simulator
 from tests.rig.stack import Stack
 
 SECONDS = 60.0
 """Longer than anything takes on a busy machine; only a failing test waits for so long."""
 
-SECRET_VALUE, WRONG_KEY = "canary-of-env", "canary-of-a-wrong-key"
-SECRETS = (API_KEY, SECRET_VALUE, WRONG_KEY)
+SECRET_VALUE, WRONG_KEY, ROOT_PASSWORD = "canary-of-env", "canary-of-a-wrong-key", "canary-root-password"
+SECRETS = (API_KEY, SECRET_VALUE, WRONG_KEY, ROOT_PASSWORD)
 """What must never be seen anywhere but in the Secrets themselves, and at the provider."""
 
 T = TypeVar("T")
@@ -50,11 +50,15 @@ def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 class World:
-    """What one test does and sees. Names of instances are unique in it; others do not concern it."""
+    """What one test does and sees. Names of instances are unique in it; others do not concern it.
 
-    def __init__(self, stack: Stack, namespace: str) -> None:
+    A name is that of a GPUInstance; `iup/NAME` is an InstanceUpgrade. `simulator` is the provider whose books are
+    read: Novita, if none is given.
+    """
+
+    def __init__(self, stack: Stack, namespace: str, simulator: Simulator | None = None) -> None:
         self.stack = stack
-        self.simulator = stack.simulator
+        self.simulator = simulator or stack.simulator
         self.namespace = namespace
         self.kubectl = stack.kubectl.within(namespace)
 
@@ -66,7 +70,7 @@ class World:
 
     def patch(self, name: str, **spec: Any) -> None:
         """Change fields of the spec; None takes a field away."""
-        self.kubectl("patch", f"gpui/{name}", "--type=merge", "-p", json.dumps({"spec": spec}))
+        self.kubectl("patch", _reference(name), "--type=merge", "-p", json.dumps({"spec": spec}))
 
     def set_secret(self, name: str, **data: str) -> None:
         """Make a Secret hold this, and nothing else, whether or not it exists."""
@@ -77,14 +81,14 @@ class World:
 
     def delete(self, name: str) -> None:
         """Run kubectl delete, which returns when the object is gone."""
-        self.kubectl("delete", f"gpui/{name}", f"--timeout={SECONDS:g}s")
+        self.kubectl("delete", _reference(name), f"--timeout={SECONDS:g}s")
 
     # What becomes of it.
 
     def wait(self, name: str, *conditions: str) -> None:
         """Run kubectl wait, with a word about the object's state where that fails."""
         arguments = [f"--for={condition}" for condition in conditions]
-        done = self.kubectl.attempt("wait", f"gpui/{name}", *arguments, f"--timeout={SECONDS:g}s")
+        done = self.kubectl.attempt("wait", _reference(name), *arguments, f"--timeout={SECONDS:g}s")
         assert done.returncode == 0, f"{done.stderr}{self.describe(name)}"
 
     def ready(self, *names: str) -> None:
@@ -103,7 +107,7 @@ class World:
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the object."""
-        found: dict[str, Any] = self.kubectl.json("get", f"gpui/{name}")
+        found: dict[str, Any] = self.kubectl.json("get", _reference(name))
         return found
 
     def status(self, name: str) -> dict[str, Any]:
@@ -117,25 +121,30 @@ class World:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """Return all versions of its status so far, without those before the operator's first write."""
+        kind, _, bare = _reference(name).partition("/")
         return [
             version["status"]
-            for version in versions(self.stack.directory / "versions.log")
+            for version in versions(self.stack.directory / f"{name_of(kind)}.log")
             if version["metadata"]["namespace"] == self.namespace
-            and version["metadata"]["name"] == name
+            and version["metadata"]["name"] == bare
             and "conditions" in version["status"]
         ]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return its Events, oldest first."""
-        found = self.kubectl.json("get", "events", f"--field-selector=involvedObject.name={name}")["items"]
+        bare = name.rpartition("/")[2]
+        found = self.kubectl.json("get", "events", f"--field-selector=involvedObject.name={bare}")["items"]
         return sorted(found, key=lambda event: int(event["metadata"]["resourceVersion"]))
 
     def describe(self, name: str) -> str:
         """Return all that is known about an object, for the message of a failed test."""
-        done = self.kubectl.attempt("get", f"gpui/{name}", "-o", "yaml")
+        done = self.kubectl.attempt("get", _reference(name), "-o", "yaml")
         log = self.stack.operator.child.log.read_text().splitlines()
-        about = [line for line in log if f"{self.namespace}/{name}" in line]
-        return "\n".join([done.stdout, done.stderr, f"ledger: {self.done(name)}", *about[-20:]])
+        about = [line for line in log if f"{self.namespace}/{name.rpartition('/')[2]}" in line]
+        here = f"gpui-{self.namespace}-"
+        entries = [it for it in self.simulator.ask("ledger") if it["machine_name"].startswith(here)]
+        books = "\n".join(f"{it['machine_name']} {it['actor']} {it['operation']} {it['detail']}" for it in entries)
+        return "\n".join([done.stdout, done.stderr, f"ledger:\n{books}", *about[-20:]])
 
     # What is true at the provider.
 
@@ -165,6 +174,14 @@ class World:
         """Plant a fault: see the simulator's `faults`. With `name`: for machines of that instance only."""
         glob = {} if name is None else {"name": f"{self._prefix(name)}*"}
         self.simulator.tell("faults", {"effect": effect, **glob, **selection})
+
+    def pay(self, upgrade: str) -> None:
+        """Pay the invoice of an upgrade, given as `iup/NAME`, in the provider's portal."""
+        self.simulator.pay(self.status(upgrade)["order"]["invoiceID"])
+
+    def quirk(self, **quirks: Any) -> None:
+        """From now on the provider behaves in one of the ways that its documentation leaves open."""
+        self.simulator.tell("quirks", quirks)
 
     def calls(self, operation: str) -> int:
         """Return how often anybody has called the provider so, since the stack's start or the last reset."""
@@ -207,3 +224,7 @@ class World:
         if log is None:
             pytest.skip("an existing cluster shows no audit log")
         return log
+
+
+def _reference(name: str) -> str:
+    return name if "/" in name else f"gpui/{name}"

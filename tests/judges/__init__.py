@@ -1,1 +1,1 @@
-"""Everybody who judges a GPUInstance by its status, brought to one table: they have to agree."""
+"""Everybody who judges one of our objects by its status, brought to one table for each kind: they have to agree."""

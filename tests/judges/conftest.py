@@ -10,9 +10,9 @@ import pytest
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.kubectl import Kubectl
 from tests.judges.live import Live
+from tests.judges.stories import INSTANCE, NAMESPACE, Kind
+from tests.judges.upgrade_stories import UPGRADE
 from tests.rig.stack import install
-
-NAMESPACE = "judges"
 
 
 @pytest.fixture(scope="package")
@@ -27,10 +27,11 @@ def kubectl(cluster: Cluster) -> Iterator[Kubectl]:
 
 
 async def _clear(cluster: Cluster) -> None:
-    async with live_objects(cluster) as live:
-        await live.clear()
+    for kind in (UPGRADE, INSTANCE):
+        async with live_objects(cluster, kind) as live:
+            await live.clear()
 
 
-def live_objects(cluster: Cluster) -> Live:
+def live_objects(cluster: Cluster, kind: Kind = INSTANCE) -> Live:
     """Return the objects of the namespace."""
-    return Live(cluster.admin, NAMESPACE)
+    return Live(cluster.admin, NAMESPACE, kind)

@@ -14,7 +14,9 @@ from cel_expr_python import cel  # type: ignore[import-untyped] # has stubs, but
 
 from tests.rig.stack import ROOT
 
-MANIFEST = ROOT / "deploy" / "flux" / "kustomization.yaml"
+FOLDER = ROOT / "deploy" / "flux"
+MACHINES, UPGRADES = FOLDER / "kustomization.yaml", FOLDER / "upgrade.yaml"
+"""The Kustomization for the machines, and that for their upgrades."""
 _IN_ORDER = (("inProgress", "InProgress"), ("failed", "Failed"), ("current", "Current"))
 
 
@@ -24,7 +26,7 @@ def judge(body: dict[str, Any]) -> str:
     if isinstance(observed, int) and observed != body["metadata"]["generation"]:
         return "InProgress"
     for name, verdict in _IN_ORDER:
-        value = _compiled(expressions()[name]).eval(data=body)
+        value = _compiled(expressions(body["kind"])[name]).eval(data=body)
         if value.type() != cel.Type.BOOL:
             return "Unknown"
         if value.value():
@@ -33,10 +35,14 @@ def judge(body: dict[str, Any]) -> str:
 
 
 @cache
-def expressions() -> dict[str, str]:
-    """Return the three expressions for our kind."""
-    manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
-    found = [it for it in manifest["spec"]["healthCheckExprs"] if it["kind"] == "GPUInstance"]
+def expressions(kind: str) -> dict[str, str]:
+    """Return the three expressions for one of our kinds."""
+    found = [
+        it
+        for path in (MACHINES, UPGRADES)
+        for it in yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["healthCheckExprs"]
+        if it["kind"] == kind
+    ]
     assert len(found) == 1
     return {name: found[0][name] for name, _ in _IN_ORDER}
 

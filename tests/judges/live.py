@@ -1,4 +1,4 @@
-"""The stories of `stories.py` on a real API server, where nobody but the story acts.
+"""The stories of the judges on a real API server, where nobody but the story acts.
 
 Objects are created, edited and deleted as a person would, and a status is saved the way the operator saves it: by
 the product's own client, into the status subresource, computed from the object as the API server shows it.
@@ -12,19 +12,20 @@ from typing import Any, Self
 
 from kubernetes.aio import client, config
 
-from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
+from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, VERSION
 from gpuinstance.kube import Kube, merge_patch
-from tests.judges.stories import Body, Delete, Edit, Look, Step, Story, manifest
+from tests.judges.stories import INSTANCE, Body, Delete, Edit, Kind, Step, Story, Visit
 
 _MERGE_PATCH = "application/merge-patch+json"
 
 
 class Live:
-    """GPUInstances in one namespace; `async with` closes the connection."""
+    """Objects of one kind in one namespace; `async with` closes the connection."""
 
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str, kind: Kind = INSTANCE) -> None:
         self._kubeconfig = kubeconfig
-        self._place = (GROUP, VERSION, namespace, PLURAL)
+        self._kind = kind
+        self._place = (GROUP, VERSION, namespace, kind.plural)
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -40,7 +41,7 @@ class Live:
 
     async def play(self, name: str, story: Story) -> Body:
         """Create an object, let its story happen, and return it as it is at the end."""
-        await self._objects.create_namespaced_custom_object(*self._place, manifest(name))
+        await self._objects.create_namespaced_custom_object(*self._place, self._kind.manifest(name))
         for step in story:
             await self.take(name, step)
         return await self.read(name)
@@ -53,7 +54,7 @@ class Live:
             case Delete():
                 await self._objects.delete_namespaced_custom_object(*self._place, name)
                 return await self.read(name)
-            case Look():
+            case Visit():
                 body = await self.read(name)
                 for status in step.statuses(body):
                     body = await self._kube.patch_status(body, merge_patch(body["status"], status))

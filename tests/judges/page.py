@@ -1,51 +1,69 @@
-"""The table of docs/waiting.md, from the table of the judges: `python -m tests.judges.page` writes it anew.
+"""The tables of docs/waiting.md, from those of the judges: `python -m tests.judges.page` writes them anew.
 
-A test compares the two, so that the page says of every situation what the judges were held to.
+A test compares them, so that the page says of every situation what the judges were held to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.judges.situations import TABLE, Situation
+from tests.judges.upgrade_situations import UPGRADES
 from tests.judges.verdicts import Verdict
 from tests.rig.stack import ROOT
 
 PAGE = ROOT / "docs" / "waiting.md"
-BEGIN = "<!-- This table is generated from tests/judges/situations.py by `python -m tests.judges.page`. -->\n"
 END = "<!-- End of the generated table. -->\n"
 
-_HEAD = """
-| situation | `condition=Ready` | `status.outcome` | kstatus | Flux | Argo CD |
-|---|---|---|---|---|---|
-"""
+
+def begin(name: str) -> str:
+    """Return the mark before a table, by the module that it comes from."""
+    return f"<!-- This table is generated from tests/judges/{name}.py by `python -m tests.judges.page`. -->\n"
 
 
-def table() -> str:
-    """Return the table, as the page shows it."""
-    return _HEAD + "".join(_line(row) for row in TABLE) + "\n"
+def tables() -> dict[str, str]:
+    """Return both tables as the page shows them, by the module that they come from."""
+    return {"situations": _table(TABLE, asking=False), "upgrade_situations": _table(UPGRADES, asking=True)}
 
 
-def _line(row: Situation) -> str:
+def _table(rows: Sequence[Situation], *, asking: bool) -> str:
+    heads = ["situation", "`condition=Ready`", "`status.outcome`", "kstatus", "Flux", "Argo CD"]
+    heads[2:2] = ["`condition=ActionRequired`"] if asking else []
+    lines = [_line(heads), f"|{'---|' * len(heads)}\n", *(_line(_cells(row, asking=asking)) for row in rows)]
+    return "\n" + "".join(lines) + "\n"
+
+
+def _cells(row: Situation, *, asking: bool) -> list[str]:
     says = row.expected
-    ready = "met" if says.ready else "waits"
-    if says.verdict is Verdict.LEAVING:
-        ready = "wait for `delete`"
-    cells = (row.name, ready, says.outcome or "", says.kstatus, says.flux, says.argo)
+    ready = "wait for `delete`" if says.verdict is Verdict.LEAVING else _met(says.ready)
+    asks = [_met(says.asks)] if asking else []
+    return [row.name, ready, *asks, says.outcome or "", says.kstatus, says.flux, says.argo]
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "waits"
+
+
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
 
 
-def split(text: str) -> tuple[str, str, str]:
-    """Return what is before, in and after the place of the table. Raises ValueError where there is none."""
-    before, begin, rest = text.partition(BEGIN)
+def split(text: str, name: str) -> tuple[str, str, str]:
+    """Return what is before, in and after the place of a table. Raises ValueError where there is none."""
+    before, mark, rest = text.partition(begin(name))
     inside, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("the page has no place for the table")
-    return before + begin, inside, end + after
+    if not mark or not end:
+        raise ValueError(f"the page has no place for the table of {name}")
+    return before + mark, inside, end + after
 
 
 def main() -> None:
-    """Write the table into the page."""
-    before, _, after = split(PAGE.read_text(encoding="utf-8"))
-    PAGE.write_text(before + table() + after, encoding="utf-8")
+    """Write the tables into the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, table in tables().items():
+        before, _, after = split(text, name)
+        text = before + table + after
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from typing import Any
 from gpuinstance.api.reasons import Reason
 from gpuinstance.core.model import Machine, MachineState, Software
 from gpuinstance.core.record import Refused, Unclear
-from gpuinstance.core.snapshot import Blind
+from gpuinstance.core.snapshot import Blind, FoundUpgrade
 from tests.builders import NOW, machine, order, ports, refusal, report
 from tests.judges import verdicts
-from tests.judges.stories import Delete, Edit, Look, Story, look
+from tests.judges.stories import INSTANCE, Body, Delete, Edit, Kind, Look, Story, look, on_paper
 from tests.judges.verdicts import Judgement
 
 
@@ -28,11 +28,16 @@ class Situation:
     name: str
     story: Story
     expected: Judgement
+    kind: Kind = INSTANCE
 
     @property
     def slug(self) -> str:
         """The name, as an object in a cluster may be called."""
         return "-".join("".join(c if c.isalnum() else " " for c in self.name.lower()).split())
+
+    def on_paper(self) -> Body:
+        """Return the object at the end of the story, without an API server."""
+        return on_paper(self.story, self.kind, self.slug)
 
 
 # What the operator sees ------------------------------------------------------------------------------
@@ -77,6 +82,7 @@ _SUSPENDED: Story = (*_READY, Edit({"suspend": True}), look(_m1(), minute=3))
 _UNFIT: Story = (*_READY, Edit({"gpuCount": 2}), look(_m1(), minute=3))
 _NO_EFFECT = Edit({"healthCheck": {"intervalSeconds": 45}})
 _NEW_IMAGE = Edit({"image": "docker.io/library/nginx:1.28"})
+_UPGRADE = FoundUpgrade("bigger", "5f0c7d1e", "m-1", holds=True)
 _NEW_SOFTWARE = Software("docker.io/library/nginx:1.28")
 
 # The table ---------------------------------------------------------------------------------------------
@@ -102,6 +108,8 @@ TABLE: tuple[Situation, ...] = (
     ),
     Situation("change without effect, not looked at yet", (*_READY, _NO_EFFECT), verdicts.WAITING),
     Situation("change without effect, acknowledged", (*_READY, _NO_EFFECT, _healthy(3)), verdicts.SERVING),
+    # Somebody has ordered an upgrade.
+    Situation("being changed by an upgrade", (*_READY, Look((_m1(),), minute=3, upgrade=_UPGRADE)), verdicts.WAITING),
     # The provider is out of sight.
     Situation("provider out of sight from the start", (_blind(1, _OUTAGE),), verdicts.WAITING),
     Situation("ready, provider out of sight for a moment", (*_READY, _blind(3, _OUTAGE)), verdicts.SERVING),

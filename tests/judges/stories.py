@@ -1,25 +1,27 @@
-"""Stories of one GPUInstance, told in steps; every status in them is written by the product's own core.
+"""Stories of one object, told in steps; every status in them is written by the product's own core.
 
-A row of the table in `situations.py` is such a story. `on_paper` plays it without an API server, the way
-`live.py` plays it on a real one: a person edits or deletes, the operator looks, and what it would save becomes the
-status. Nothing here types a condition or an outcome.
+A row of the tables in `situations.py` and `upgrade_situations.py` is such a story. `on_paper` plays it without an
+API server, the way `live.py` plays it on a real one: a person edits or deletes, the operator looks, and what it
+would save becomes the status. Nothing here types a condition or an outcome. `Look` is about a GPUInstance, for an
+InstanceUpgrade there is `upgrade_stories`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from gpuinstance.api.status import GPUInstanceStatus
-from gpuinstance.api.v1alpha1 import FINALIZER, GPUInstance
+from gpuinstance.api.v1alpha1 import FINALIZER, PLURAL, GPUInstance
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.model import Machine
 from gpuinstance.core.record import Accepted, Answer, record
-from gpuinstance.core.snapshot import Blind, HealthReport, Snapshot
+from gpuinstance.core.snapshot import Blind, FoundUpgrade, HealthReport, Snapshot
 from gpuinstance.reconcile import to_json
 from tests import laws
 from tests.builders import NOW, UID, snapshot
@@ -50,9 +52,17 @@ class Delete:
     """A person deletes the object; the finalizer holds it."""
 
 
+class Visit(ABC):
+    """The operator passes over the object until it has nothing new to say."""
+
+    @abstractmethod
+    def statuses(self, body: Body) -> list[Body]:
+        """Return the statuses that are saved one after another, starting from the object as it is."""
+
+
 @dataclass(frozen=True)
-class Look:
-    """The operator passes over the object until it has nothing new to say.
+class Look(Visit):
+    """A visit to a GPUInstance.
 
     `minute` counts from the creation of the object. `facts` are handed out when a rule asks for them, as when the
     operator runs. `answer` is what the provider says to a call; None: the operator is still waiting for it.
@@ -63,9 +73,11 @@ class Look:
     blind: Blind | None = None
     answer: Answer | None = field(default_factory=lambda: Accepted("m-1"))
     facts: Mapping[str, Any] = field(default_factory=dict)
+    upgrade: FoundUpgrade | None = None
+    """The upgrade that holds the machine."""
 
     def statuses(self, body: Body) -> list[Body]:
-        """Return the statuses that are saved one after another, starting from the object as it is."""
+        """Return what is saved while the world stands still."""
         instance, health = GPUInstance.model_validate(body), None
         saved: list[Body] = []
         for _ in range(_MOST_PASSES):
@@ -84,7 +96,8 @@ class Look:
 
     def _decided(self, instance: GPUInstance, health: HealthReport | None) -> tuple[Snapshot, Decision]:
         """`health` is the round of checks that an earlier pass has counted already."""
-        seen = snapshot(instance, *self.machines, at=NOW + timedelta(minutes=self.minute), health=health)
+        moment = NOW + timedelta(minutes=self.minute)
+        seen = snapshot(instance, *self.machines, at=moment, health=health, upgrade=self.upgrade)
         if self.blind is not None:
             seen = replace(seen, view=self.blind)
         for _ in Need:
@@ -104,7 +117,7 @@ class Look:
         return [*written, record(intent, decision.action, self.answer).status]
 
 
-Step = Edit | Delete | Look
+Step = Edit | Delete | Visit
 Story = tuple[Step, ...]
 
 
@@ -113,22 +126,40 @@ def look(*machines: Machine, minute: float = 0, answer: Answer | None = None, **
     return Look(machines, minute, answer=answer or Accepted("m-1"), facts=facts)
 
 
-def manifest(name: str = "trainer") -> Body:
-    """Return what a person applies: a machine that serves port 80. The finalizer is there already."""
-    body = serving(name)
-    return {**body, "metadata": {**body["metadata"], "finalizers": [FINALIZER]}}
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object that stories are about."""
+
+    short_name: str
+    plural: str
+    parse: Callable[[Body], Any]
+    example: Callable[[str], Body]
+    """What a person applies, by its name."""
+
+    def manifest(self, name: str) -> Body:
+        """Return what a person applies. The finalizer is there already."""
+        body = self.example(name)
+        return {**body, "metadata": {**body["metadata"], "finalizers": [FINALIZER]}}
 
 
-def created(name: str = "trainer") -> Body:
+INSTANCE = Kind("gpui", PLURAL, GPUInstance.model_validate, serving)
+"""A machine that serves port 80."""
+
+
+NAMESPACE = "judges"
+"""Where all objects are, on paper as in a cluster: messages may name it."""
+
+
+def created(kind: Kind = INSTANCE, name: str = "trainer") -> Body:
     """Return the object as the API server shows it before anybody has looked."""
-    body = manifest(name)
-    metadata = {**body["metadata"], "namespace": "default", "uid": UID, "resourceVersion": "1", "generation": 1}
+    body = kind.manifest(name)
+    metadata = {**body["metadata"], "namespace": NAMESPACE, "uid": UID, "resourceVersion": "1", "generation": 1}
     return {**body, "metadata": metadata, "status": {"observedGeneration": -1}}
 
 
-def on_paper(story: Iterable[Step]) -> Body:
+def on_paper(story: Iterable[Step], kind: Kind = INSTANCE, name: str = "trainer") -> Body:
     """Return the object at the end of the story."""
-    body = created()
+    body = created(kind, name)
     for step in story:
         match step:
             case Edit(spec):
@@ -137,7 +168,7 @@ def on_paper(story: Iterable[Step]) -> Body:
             case Delete():
                 body["metadata"]["deletionTimestamp"] = "2027-01-15T12:00:00Z"
                 body["metadata"]["generation"] += 1  # the API server counts a deletion that has to wait
-            case Look():
+            case Visit():
                 statuses = step.statuses(body)
                 body["status"] = statuses[-1] if statuses else body["status"]
     return body

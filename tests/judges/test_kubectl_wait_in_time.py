@@ -17,20 +17,23 @@ from tests.controlplane.kubectl import Kubectl
 from tests.judges.conftest import live_objects
 from tests.judges.live import Live
 from tests.judges.situations import TABLE
-from tests.judges.stories import Body, Delete, Edit, Look, Story, look
+from tests.judges.stories import INSTANCE, Body, Delete, Edit, Kind, Look, Story, look
+from tests.judges.upgrade_situations import UPGRADES
+from tests.judges.upgrade_stories import UPGRADE
 
 pytestmark = pytest.mark.cluster
 
-STORIES: dict[str, Story] = {row.slug: row.story for row in TABLE}
+STORIES: dict[str, Story] = {row.slug: row.story for row in (*TABLE, *UPGRADES)}
+OUTCOMES = {row.slug: row.expected.outcome for row in (*TABLE, *UPGRADES)}
 IMAGE = "docker.io/library/nginx:1.28"
 T = TypeVar("T")
 
 
-def in_cluster(cluster: Cluster, scene: Callable[[Live], Awaitable[T]]) -> T:
+def in_cluster(cluster: Cluster, scene: Callable[[Live], Awaitable[T]], kind: Kind = INSTANCE) -> T:
     """Return what comes of a scene, played on the real API server."""
 
     async def play() -> T:
-        async with live_objects(cluster) as live:
+        async with live_objects(cluster, kind) as live:
             return await scene(live)
 
     return asyncio.run(play())
@@ -38,7 +41,8 @@ def in_cluster(cluster: Cluster, scene: Callable[[Live], Awaitable[T]]) -> T:
 
 def begun(kubectl: Kubectl, name: str, *fors: str, seconds: int = 30) -> asyncio.Task[CompletedProcess[str]]:
     """Start to wait; the test goes on meanwhile."""
-    command = ("wait", f"gpui/{name}", *(f"--for={it}" for it in fors), f"--timeout={seconds}s")
+    reference = name if "/" in name else f"gpui/{name}"
+    command = ("wait", reference, *(f"--for={it}" for it in fors), f"--timeout={seconds}s")
     return asyncio.create_task(asyncio.to_thread(kubectl.attempt, *command))
 
 
@@ -87,7 +91,36 @@ def test_one_wait_returns_however_it_ends(cluster: Cluster, kubectl: Kubectl, en
 
     done, body = in_cluster(cluster, scene)
     assert done.returncode == 0, done
-    assert body["status"]["outcome"] == next(row.expected.outcome for row in TABLE if row.slug == end)
+    assert body["status"]["outcome"] == OUTCOMES[end]
+
+
+@pytest.mark.parametrize("end", ["completed", "cancelled", "nobody-paid-in-time", "reverted"])
+def test_one_wait_for_an_upgrade_returns_however_it_ends(cluster: Cluster, kubectl: Kubectl, end: str) -> None:
+    """The same command as for an instance, for the changes that a person makes by the way as well."""
+
+    async def scene(live: Live) -> tuple[CompletedProcess[str], Body]:
+        waiting = begun(kubectl, f"iup/ends-{end}", "create", "jsonpath={.status.outcome}")
+        body = await live.play(f"ends-{end}", STORIES[end])
+        return await waiting, body
+
+    done, body = in_cluster(cluster, scene, UPGRADE)
+    assert done.returncode == 0, done
+    assert body["status"]["outcome"] == OUTCOMES[end]
+
+
+def test_a_person_is_called_when_there_is_something_to_do(cluster: Cluster, kubectl: Kubectl) -> None:
+    """`--for=condition=ActionRequired` ends with the write that names the invoice, and not before."""
+
+    async def scene(live: Live) -> CompletedProcess[str]:
+        ordering, asking = STORIES["awaiting-payment"]
+        await live.play("calling", (ordering,))
+        waiting = begun(kubectl, "iup/calling", "condition=ActionRequired")
+        assert await in_vain(kubectl, "iup/calling", "condition=ActionRequired")
+        assert not waiting.done()
+        await live.take("calling", asking)
+        return await waiting
+
+    assert in_cluster(cluster, scene, UPGRADE).returncode == 0
 
 
 def test_a_change_takes_ready_away_until_it_is_applied(cluster: Cluster, kubectl: Kubectl) -> None:

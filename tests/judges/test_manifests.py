@@ -13,17 +13,18 @@ import yaml
 
 from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.parts import Timeouts
+from gpuinstance.api.upgrade import UPGRADE_KIND
 from gpuinstance.api.v1alpha1 import GROUP, KIND, VERSION, GPUInstance
 from tests.builders import machine, order, ports, report
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.kubectl import Kubectl
 from tests.judges import argocd, flux
-from tests.judges.conftest import NAMESPACE, live_objects
-from tests.judges.stories import Body, look
+from tests.judges.conftest import live_objects
+from tests.judges.stories import NAMESPACE, Body, look
 from tests.rig.stack import ROOT
 
 ARGOCD = ROOT / "deploy" / "argocd"
-HEALTH_KEY = f"resource.customizations.health.{GROUP}_{KIND}"
+HEALTH_KEYS = {f"resource.customizations.health.{GROUP}_{kind}" for kind in (KIND, UPGRADE_KIND)}
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -31,9 +32,9 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_settings_of_argo_cd_embed_the_script() -> None:
-    """What a person applies is what is tested, under the key where Argo CD looks for it."""
+    """What a person applies is what is tested, under the keys where Argo CD looks for it."""
     (settings,) = documents(ARGOCD / "argocd-cm.yaml")
-    assert settings["data"] == {HEALTH_KEY: argocd.SCRIPT.read_text(encoding="utf-8")}
+    assert settings["data"] == dict.fromkeys(HEALTH_KEYS, argocd.SCRIPT.read_text(encoding="utf-8"))
 
 
 def test_a_message_says_what_the_operator_says() -> None:
@@ -45,35 +46,48 @@ def test_a_message_says_what_the_operator_says() -> None:
     assert argocd.run(argocd.SCRIPT, body) == ("Progressing", "waiting for the operator to look at generation 3")
 
 
-def test_the_waves_put_the_machine_before_its_client() -> None:
-    """Argo CD waits only between waves, so the machine needs a wave before that of what uses it."""
+@pytest.mark.parametrize(
+    ("file", "kinds"),
+    [("waves.yaml", [KIND, "ConfigMap"]), ("upgrade.yaml", [KIND, UPGRADE_KIND, "ConfigMap"])],
+)
+def test_the_waves_put_the_machine_before_its_client(file: str, kinds: list[str]) -> None:
+    """Argo CD waits only between waves: the machine needs one before its upgrade, and that before what uses it."""
     waves = {
         it["kind"]: int(it["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
-        for it in documents(ARGOCD / "waves.yaml")
+        for it in documents(ARGOCD / file)
     }
-    assert waves.pop(KIND) < min(waves.values())
+    assert sorted(waves, key=waves.__getitem__) == kinds
+    assert len(set(waves.values())) == len(kinds)
 
 
-def test_flux_waits_for_our_kind_for_long_enough() -> None:
-    """Flux must not give up before the operator does."""
-    (kustomization,) = documents(flux.MANIFEST)
+@pytest.mark.parametrize(("path", "kind"), [(flux.MACHINES, KIND), (flux.UPGRADES, UPGRADE_KIND)])
+def test_flux_waits_for_our_kinds(path: Path, kind: str) -> None:
+    """Everything that is applied is waited for, and its health is judged by expressions of its own."""
+    (kustomization,) = documents(path)
     spec = kustomization["spec"]
     assert spec["wait"] is True
     (expressions,) = spec["healthCheckExprs"]
-    assert (expressions["apiVersion"], expressions["kind"]) == (f"{GROUP}/{VERSION}", KIND)
+    assert (expressions["apiVersion"], expressions["kind"]) == (f"{GROUP}/{VERSION}", kind)
+
+
+def test_flux_waits_long_enough_for_a_machine_and_not_for_a_payment() -> None:
+    """It must not give up before the operator does; and while it waits, no word about a payment comes by git."""
+    (machines,), (upgrades,) = documents(flux.MACHINES), documents(flux.UPGRADES)
     patience = Timeouts().create + timedelta(seconds=HealthCheck().max_wait_seconds)
-    assert Timeouts.model_validate({"create": spec["timeout"]}).create > patience
+    assert Timeouts.model_validate({"create": machines["spec"]["timeout"]}).create > patience
+    assert Timeouts.model_validate({"create": upgrades["spec"]["timeout"]}).create < timedelta(minutes=5)
+    assert upgrades["spec"]["dependsOn"] == [{"name": machines["metadata"]["name"]}]
 
 
 @pytest.mark.cluster
 def test_the_health_script_is_added_to_settings_that_exist(kubectl: Kubectl) -> None:
-    """Applied as the page says, the manifest adds its key and leaves those of others alone."""
+    """Applied as the page says, the manifest adds its keys and leaves those of others alone."""
     (settings,) = documents(ARGOCD / "argocd-cm.yaml")
     settings["metadata"]["namespace"] = NAMESPACE
     kubectl("create", "configmap", "argocd-cm", "--from-literal=url=https://argocd.example.com")
     for _ in range(2):
         kubectl("apply", "--server-side", "--field-manager=gpuinstance-health", "-f", "-", stdin=json.dumps(settings))
-    assert set(kubectl.json("get", "configmap", "argocd-cm")["data"]) == {"url", HEALTH_KEY}
+    assert set(kubectl.json("get", "configmap", "argocd-cm")["data"]) == {"url", *HEALTH_KEYS}
 
 
 @pytest.mark.cluster

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from enum import StrEnum
 
 import pytest
 
+from gpuinstance.api.upgrade_words import UpgradeOutcome, UpgradePhase
 from gpuinstance.api.words import Outcome, Phase
 from tests.judges import argocd, flux, kstatus
 from tests.judges.situations import TABLE, Situation
-from tests.judges.stories import Body, created, on_paper
-from tests.judges.verdicts import AGREEING, STOPPED, Verdict
+from tests.judges.stories import INSTANCE, Body, Kind, created
+from tests.judges.upgrade_situations import UPGRADES
+from tests.judges.upgrade_stories import UPGRADE
+from tests.judges.verdicts import AGREEING, PAUSED, PAUSED_SERVING, STOPPED, Verdict
 
-ROWS = [pytest.param(row, id=row.slug) for row in TABLE]
+BOTH = (*TABLE, *UPGRADES)
+ROWS = [pytest.param(row, id=row.slug) for row in BOTH]
 
 
 @pytest.fixture
 def body(situation: Situation) -> Body:
     """The object of a situation, as the core has written it."""
-    return on_paper(situation.story)
+    return situation.on_paper()
 
 
 @pytest.mark.parametrize("situation", ROWS)
@@ -40,35 +45,41 @@ def test_the_judges_agree(situation: Situation) -> None:
     if wanted.verdict is not Verdict.LEAVING:
         assert wanted.stalled is (wanted.verdict is Verdict.FAILED)
         assert (wanted.ready or wanted.outcome == "Stopped") is (wanted.verdict is Verdict.DONE)
+        assert (wanted.argo == "Suspended") is (
+            wanted in (PAUSED, PAUSED_SERVING) or (wanted.asks and not wanted.stalled)
+        )
 
 
 def test_no_judge_ever_calls_an_old_status_done_or_failed() -> None:
     """Whatever a status says, it says nothing about a generation that it was not computed from."""
-    for row in TABLE:
-        body = on_paper(row.story)
+    for row in BOTH:
+        body = row.on_paper()
         body["metadata"]["generation"] += 1
         assert kstatus.judge(body) in {"InProgress", "Terminating"}
         assert flux.judge(body) == "InProgress"
         assert argocd.judge(body) == "Progressing"
 
 
-def test_nobody_calls_done_what_is_worked_on() -> None:
+@pytest.mark.parametrize("end", ["ready", "completed"])
+def test_nobody_calls_done_what_is_worked_on(end: str) -> None:
     """Even beside a Ready that broke the laws of conditions, Reconciling holds everybody back."""
-    body = on_paper(next(row.story for row in TABLE if row.slug == "ready"))
+    body = next(row for row in BOTH if row.slug == end).on_paper()
     body["status"]["conditions"].append({"type": "Reconciling", "status": "True", "message": "at work"})
     assert (kstatus.judge(body), flux.judge(body), argocd.judge(body)) == ("InProgress", "InProgress", "Progressing")
 
 
-def test_a_status_without_conditions_is_no_error() -> None:
+@pytest.mark.parametrize("kind", [INSTANCE, UPGRADE], ids=["gpui", "iup"])
+def test_a_status_without_conditions_is_no_error(kind: Kind) -> None:
     """Somebody may wipe the conditions: an error in an expression would be waited for without a word."""
-    body = created()
+    body = created(kind)
     body["status"] = {"observedGeneration": 1}
     assert (flux.judge(body), argocd.judge(body)) == ("InProgress", "Progressing")
 
 
-def test_without_the_default_of_the_schema_kstatus_would_be_fooled() -> None:
+@pytest.mark.parametrize("kind", [INSTANCE, UPGRADE], ids=["gpui", "iup"])
+def test_without_the_default_of_the_schema_kstatus_would_be_fooled(kind: Kind) -> None:
     """An object without any status counts as done; the CRD's default is what prevents that."""
-    body = created()
+    body = created(kind)
     assert kstatus.judge(body) == "InProgress"
     bare = deepcopy(body)
     del bare["status"]
@@ -77,9 +88,20 @@ def test_without_the_default_of_the_schema_kstatus_would_be_fooled() -> None:
     assert argocd.judge(bare) == "Progressing"
 
 
-def test_the_table_leaves_no_end_out() -> None:
+@pytest.mark.parametrize(
+    ("table", "outcomes", "phases"),
+    [
+        (TABLE, Outcome, set(Phase)),
+        # What is over within one look is seen by nobody who waits.
+        (UPGRADES, UpgradeOutcome, set(UpgradePhase) - {UpgradePhase.VERIFYING}),
+    ],
+    ids=["gpui", "iup"],
+)
+def test_the_tables_leave_no_end_out(
+    table: tuple[Situation, ...], outcomes: type[StrEnum], phases: set[StrEnum]
+) -> None:
     """Every outcome, and every phase in which an object can be seen, has a row; no name is used twice."""
-    assert len({row.slug for row in TABLE}) == len(TABLE)
-    statuses = [on_paper(row.story)["status"] for row in TABLE]
-    assert {status.get("outcome") for status in statuses} == {None, *Outcome}
-    assert {status.get("phase") for status in statuses} == {None, *Phase}
+    assert len({row.slug for row in BOTH}) == len(BOTH)
+    statuses = [row.on_paper()["status"] for row in table]
+    assert {status.get("outcome") for status in statuses} == {None, *outcomes}
+    assert {status.get("phase") for status in statuses} == {None, *phases}

@@ -1,6 +1,6 @@
-"""What a judge may conclude about a GPUInstance, in the words of each judge and in those that they share.
+"""What a judge may conclude about an object, in the words of each judge and in those that they share.
 
-`situations.py` writes a judgement beside each situation; the tests hold every judge to its column. `AGREEING` says
+The tables write a judgement beside each situation; the tests hold every judge to its column. `AGREEING` says
 which words of the judges mean the same, and is what "they agree" means.
 """
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What somebody who waits for the instance to be as its spec says should do."""
+    """What somebody who waits for the object to be as its spec says should do."""
 
     DONE = "done"
     WAIT = "wait"
@@ -38,11 +38,15 @@ class Judgement:
     """By the expressions in deploy/flux."""
     argo: str
     """By the script in deploy/argocd."""
+    asks: bool = False
+    """Whether `kubectl wait --for=condition=ActionRequired` is met."""
 
 
-def _of(verdict: Verdict, kstatus: str, flux: str, argo: str, *, outcome: str | None = None) -> Judgement:
-    ready, stalled = verdict is Verdict.DONE and outcome == "Ready", verdict is Verdict.FAILED
-    return Judgement(verdict, outcome, ready, stalled, kstatus, flux, argo)
+def _of(
+    verdict: Verdict, kstatus: str, flux: str, argo: str, *, outcome: str | None = None, asks: bool = False
+) -> Judgement:
+    ready = verdict is Verdict.DONE and outcome in {"Ready", "Succeeded"}
+    return Judgement(verdict, outcome, ready, verdict is Verdict.FAILED, kstatus, flux, argo, asks)
 
 
 WAITING = _of(Verdict.WAIT, "InProgress", "InProgress", "Progressing")
@@ -58,10 +62,18 @@ STUCK_LEAVING = Judgement(
     Verdict.LEAVING, None, ready=False, stalled=True, kstatus="Terminating", flux="InProgress", argo="Progressing"
 )
 
+# What only an upgrade can be.
+ASKING = _of(Verdict.WAIT, "InProgress", "InProgress", "Suspended", asks=True)
+"""Nothing is wrong, and nothing moves before somebody does what the message says."""
+STUCK = _of(Verdict.FAILED, "Failed", "Failed", "Degraded", asks=True)
+"""Something is wrong that only a person can change; it goes on by itself afterwards."""
+SUCCEEDED = _of(Verdict.DONE, "Current", "Current", "Healthy", outcome="Succeeded")
+CANCELLED = _of(Verdict.FAILED, "Failed", "Failed", "Degraded", outcome="Cancelled")
+
 AGREEING: dict[Verdict, dict[str, set[str]]] = {
     Verdict.DONE: {"kstatus": {"Current"}, "flux": {"Current"}, "argo": {"Healthy", "Suspended"}},
     Verdict.WAIT: {"kstatus": {"InProgress"}, "flux": {"InProgress"}, "argo": {"Progressing", "Suspended"}},
     Verdict.FAILED: {"kstatus": {"Failed"}, "flux": {"Failed"}, "argo": {"Degraded"}},
     Verdict.LEAVING: {"kstatus": {"Terminating"}, "flux": {"InProgress"}, "argo": {"Progressing"}},
 }
-"""The words of each judge that go with a verdict. Suspended, which only Argo CD has, adds that a person holds it."""
+"""The words of each judge that go with a verdict. Suspended, which only Argo CD has, adds that it is up to a person."""

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from gpuinstance.api.words import DeletionPolicy, DriftPolicy, PowerState
 from gpuinstance.core.snapshot import Seen, Snapshot
-from tests.builders import IDENTITY, NOW, InstanceBuilder, instance, snapshot
-from tests.properties.strategies import addresses, machines, moments, operations, plans, reports, softwares
+from tests.builders import HOST, IDENTITY, NOW, InstanceBuilder, instance, snapshot
+from tests.properties.moments import moments
+from tests.properties.strategies import addresses, limits, machines, operations, plans, reports, softwares
 
 _BEGINNINGS = (
     instance(),
@@ -28,6 +29,9 @@ _BEGINNINGS = (
     instance().serving(80),
     instance().serving(80, 8080),
     instance().with_ports(80).stopped(),
+    instance().with_ports(80).creating(answered=True, named=False, began=NOW - timedelta(seconds=90)),
+    instance().of_hostwinds().serving_at(HOST, 80),
+    instance().of_hostwinds().with_ports(80).with_machine(),
 )
 _EDITS: tuple[Callable[[InstanceBuilder], InstanceBuilder], ...] = (
     lambda it: it.edited(gpu_count=2),
@@ -42,6 +46,9 @@ _EDITS: tuple[Callable[[InstanceBuilder], InstanceBuilder], ...] = (
     lambda it: it.with_spec(deletion_policy=DeletionPolicy.STOP),
     lambda it: it.asking_restart("a"),
     lambda it: it.asking_recreate("a"),
+    lambda it: it.asking(recreate="a", reinstall="a"),
+    lambda it: it.asking(regenerate_networking="a"),
+    lambda it: it.edited(template_id="debian", image=None),
     lambda it: it.with_spec(recovery={"policy": "Restart"}),
     lambda it: it.with_spec(recovery={"policy": "Recreate"}),
     lambda it: it.suspended(),
@@ -63,6 +70,7 @@ def likely_snapshots(draw: st.DrawFn) -> Snapshot:
     return replace(
         snapshot(builder),
         view=seen,
+        limits=draw(limits),
         plan=draw(plans),
         software=draw(softwares),
         addresses=draw(addresses),

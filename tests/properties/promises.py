@@ -12,7 +12,20 @@ from datetime import timedelta
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType
-from gpuinstance.core.decision import ChangeSoftware, Create, Decision, Delete, GrowDisk, Restart, SetPorts, Start, Stop
+from gpuinstance.core.decision import (
+    ChangeSoftware,
+    Create,
+    Decision,
+    Delete,
+    GrowDisk,
+    Rebuild,
+    RegenerateNetworking,
+    Reinstall,
+    Restart,
+    SetPorts,
+    Start,
+    Stop,
+)
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.record import Accepted, Outdated, Refused, Unclear, record
 from gpuinstance.core.snapshot import Blind, Seen, Snapshot
@@ -29,6 +42,9 @@ _INTENTS = {
     SetPorts: OperationType.CHANGE,
     GrowDisk: OperationType.CHANGE,
     ChangeSoftware: OperationType.CHANGE,
+    Rebuild: OperationType.REBUILD,
+    Reinstall: OperationType.REINSTALL,
+    RegenerateNetworking: OperationType.REGENERATE_NETWORKING,
 }
 
 
@@ -80,10 +96,15 @@ def a_machine_is_bought_only_when_there_is_none(snapshot: Snapshot, decision: De
         return
     assert isinstance(snapshot.view, Seen)
     assert snapshot.alive == ()
-    unanswered = snapshot.in_flight(OperationType.CREATE)
-    if unanswered is not None:
-        sent = unanswered.phases.monitoring_at or unanswered.started_at
+    before = snapshot.in_flight(OperationType.CREATE)
+    if before is not None:
+        sent = before.phases.monitoring_at or before.started_at
         assert snapshot.view.listed_at >= sent + snapshot.limits.settle
+        if before.phase is not OperationPhase.INITIATED and snapshot.machine_id is None:
+            token = snapshot.spec.actions.recreate
+            assert snapshot.now >= before.deadline, "what is paid for gets all the time that it has"
+            assert token is not None, "and is bought again at a person's word only"
+            assert token != snapshot.status.handled_actions.recreate
     recorded = decision.status.instance
     assert recorded is not None
     assert recorded.id is None
@@ -104,6 +125,37 @@ def a_frozen_machine_is_only_ever_removed(snapshot: Snapshot, decision: Decision
     if action is not None and not isinstance(action, Create | Delete):
         [target] = [machine for machine in snapshot.alive if machine.id == action.machine_id]
         assert target.state is not MachineState.SUSPENDED
+
+
+def a_machine_in_a_resize_is_only_ever_removed(snapshot: Snapshot, decision: Decision) -> None:
+    """What somebody moves to another plan is not started, stopped or changed."""
+    action = decision.action
+    if action is not None and not isinstance(action, Create | Delete):
+        [target] = [machine for machine in snapshot.alive if machine.id == action.machine_id]
+        assert target.state not in {MachineState.RESIZING, MachineState.RESIZED}
+
+
+def what_stands_is_never_bought_again_where_it_can_be_rebuilt(snapshot: Snapshot, decision: Decision) -> None:
+    """A new replacement does not begin with the removal of a machine that could be made anew in place."""
+    before, intent = snapshot.in_flight(OperationType.RECREATE), decision.status.operation
+    if not snapshot.limits.rebuilds_in_place or before is not None or intent == snapshot.operation:
+        return
+    if intent is not None and intent.type is OperationType.RECREATE:
+        assert not isinstance(decision.action, Delete)
+
+
+def a_disk_is_lost_only_by_a_word(snapshot: Snapshot, decision: Decision) -> None:
+    """A machine is made anew for a token that was not carried out, or by spec.recovery; and not for both at once."""
+    action, operation = decision.action, decision.status.operation
+    if not isinstance(action, Rebuild | Reinstall):
+        return
+    assert operation is not None
+    name = "recreate" if isinstance(action, Rebuild) else "reinstall"
+    if (operation.token or "").startswith("recovery/"):
+        assert "Recreate" in (snapshot.spec.recovery.policy, snapshot.spec.recovery.on_spot_reclaim)
+        return
+    assert operation.token == getattr(snapshot.spec.actions, name)
+    assert operation.token != getattr(snapshot.status.handled_actions, name)
 
 
 def ready_is_claimed_only_for_a_running_machine(snapshot: Snapshot, decision: Decision) -> None:
@@ -175,6 +227,9 @@ PROMISES: tuple[Promise, ...] = (
     a_machine_is_bought_only_when_there_is_none,
     only_machines_of_ours_are_touched,
     a_frozen_machine_is_only_ever_removed,
+    a_machine_in_a_resize_is_only_ever_removed,
+    what_stands_is_never_bought_again_where_it_can_be_rebuilt,
+    a_disk_is_lost_only_by_a_word,
     ready_is_claimed_only_for_a_running_machine,
     a_pass_that_learns_nothing_writes_nothing,
     a_settled_object_stays_settled,

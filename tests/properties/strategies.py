@@ -7,7 +7,8 @@ in status and listing, a moment just before a deadline) happen often.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import (
     AppliedStatus,
-    Condition,
     Endpoint,
     GPUInstanceStatus,
     HandledActions,
@@ -30,8 +30,6 @@ from gpuinstance.api.status import (
 from gpuinstance.api.v1alpha1 import FINALIZER, GPUInstance, ObjectMeta
 from gpuinstance.api.words import (
     BillingMode,
-    ConditionStatus,
-    ConditionType,
     DeletionPolicy,
     DriftPolicy,
     ErrorCategory,
@@ -47,15 +45,11 @@ from gpuinstance.api.words import (
 from gpuinstance.core.desired import hardware_fingerprint, software_fingerprint, wanted_ports
 from gpuinstance.core.model import Machine, MachineState, Port, Software
 from gpuinstance.core.snapshot import Blind, HealthReport, Probed, Refusal, Seen, Snapshot
-from tests.builders import IDENTITY, IMAGE, LIMITS, NOW, UID, order
+from tests.builders import HOST, IDENTITY, IMAGE, LIMITS, NOW, OF_HOSTWINDS, UID, order
+from tests.properties.moments import any_moments, maybe_moments, moments
+from tests.properties.shapes import SHAPES, conditions
 
 TOKENS = st.sampled_from([None, None, None, "a", "b"])
-
-# Around the settle window, the fast poll and the deadlines: to the second on both sides.
-_SPANS = (0, 1, 3, 29, 31, 59, 60, 61, 299, 301, 599, 600, 601, 1800, 1801, 7200)
-moments: st.SearchStrategy[datetime] = st.sampled_from([NOW - timedelta(seconds=span) for span in _SPANS])
-any_moments = st.one_of(moments, st.sampled_from([NOW + timedelta(seconds=span) for span in (1, 15, 600, 1800)]))
-maybe_moments = st.none() | moments
 
 Model = TypeVar("Model", bound=ApiModel)
 
@@ -101,7 +95,8 @@ def specs(draw: st.DrawFn) -> GPUInstanceSpec:
         ),
         "deletion_policy": draw(st.sampled_from(DeletionPolicy)),
         "drift": draw(st.sampled_from(DriftPolicy)),
-        "actions": {"restart": draw(TOKENS), "recreate": draw(TOKENS)},
+        "actions": {name: draw(TOKENS) for name in ("restart", "recreate", "reinstall", "regenerate_networking")},
+        "hostwinds": draw(st.sampled_from([None, None, {"location_id": 1}])),
     }
     return GPUInstanceSpec(**fields)
 
@@ -117,6 +112,7 @@ _times = _of(
     OperationTimes,
     initiated_at=maybe_moments,
     monitoring_at=maybe_moments,
+    changing_at=maybe_moments,
     running_at=maybe_moments,
     health_checking_at=maybe_moments,
     completed_at=maybe_moments,
@@ -131,6 +127,7 @@ operations = _of(
     phase=st.sampled_from(OperationPhase),
     generation=st.integers(1, 2),
     token=_targets,
+    target=st.sampled_from([None, "software:abc"]),
     started_at=moments,
     deadline=any_moments,
     machine_started_at=maybe_moments,
@@ -151,33 +148,7 @@ _recorded = st.none() | _of(
     state=st.sampled_from([None, "running", "pulling"]),
     started_at=maybe_moments,
 )
-_SHAPES: dict[str, tuple[tuple[ConditionType, ConditionStatus], ...]] = {
-    "new": (),
-    "ready": ((ConditionType.READY, ConditionStatus.TRUE),),
-    "working": ((ConditionType.READY, ConditionStatus.FALSE), (ConditionType.RECONCILING, ConditionStatus.TRUE)),
-    "unknown": ((ConditionType.READY, ConditionStatus.UNKNOWN), (ConditionType.RECONCILING, ConditionStatus.TRUE)),
-    "stuck": ((ConditionType.READY, ConditionStatus.FALSE), (ConditionType.STALLED, ConditionStatus.TRUE)),
-    "settled": ((ConditionType.READY, ConditionStatus.FALSE),),
-}
-"""The conditions that a lawful status can have; whatever was written before was lawful."""
-
-
-@st.composite
-def _conditions(draw: st.DrawFn, shape: str) -> list[Condition]:
-    reason, moment, generation = draw(st.sampled_from(Reason)), draw(moments), draw(st.integers(1, 2))
-    return [
-        Condition(
-            type=kind,
-            status=status,
-            reason=reason,
-            message="before",
-            observed_generation=generation,
-            last_transition_time=moment,
-        )
-        for kind, status in _SHAPES[shape]
-    ]
-
-
+_handled = _of(HandledActions, restart=TOKENS, recreate=TOKENS, reinstall=TOKENS, regenerate_networking=TOKENS)
 _health = st.none() | _of(
     HealthStatus,
     overall=st.sampled_from(OverallHealth),
@@ -202,7 +173,7 @@ def _applied(spec: GPUInstanceSpec) -> st.SearchStrategy[AppliedStatus]:
 @st.composite
 def statuses(draw: st.DrawFn, spec: GPUInstanceSpec) -> GPUInstanceStatus:
     """Statuses that the schema allows, whoever wrote them."""
-    shape = draw(st.sampled_from(list(_SHAPES)))
+    shape = draw(st.sampled_from(list(SHAPES)))
     if shape == "new" and draw(st.booleans()):
         return GPUInstanceStatus()
     ready = shape == "ready"
@@ -212,7 +183,7 @@ def statuses(draw: st.DrawFn, spec: GPUInstanceSpec) -> GPUInstanceStatus:
         observed_generation=-1 if shape == "new" else draw(st.integers(1, 2)),
         phase=Phase.READY if ready else draw(st.none() | st.sampled_from(Phase)),
         outcome=draw(st.sampled_from(outcomes.get(shape, [None]))),
-        conditions=draw(_conditions(shape)),
+        conditions=draw(conditions(shape)),
         operation=None if ready else draw(st.none() | operations),
         last_operation=draw(st.none() | _ended),
         attempts=draw(st.integers(0, 3)),
@@ -220,7 +191,7 @@ def statuses(draw: st.DrawFn, spec: GPUInstanceSpec) -> GPUInstanceStatus:
         applied=draw(_applied(spec)),
         endpoints=draw(st.sampled_from([None, [], [endpoint]])),
         health_check=draw(_health),
-        handled_actions=HandledActions(restart=draw(TOKENS), recreate=draw(TOKENS)),
+        handled_actions=draw(_handled),
         recovery_attempts=draw(st.integers(0, 3)),
         last_recovery_at=draw(maybe_moments),
         started_at=draw(maybe_moments),
@@ -241,6 +212,8 @@ def machines(draw: st.DrawFn, machine_id: str, name: str) -> Machine:
         ports=tuple(Port(number, PortProtocol.HTTP) for number in sorted(exposed)),
         rootfs_gb=draw(st.sampled_from([None, 60, 100])),
         trouble=draw(st.sampled_from(["", "", "", "out of memory"])),
+        host=draw(st.sampled_from(["", HOST, HOST])),
+        product_id=draw(st.sampled_from(["", "4090.a"])),
         reclaimed_at=draw(st.sampled_from([None, None, NOW])),
         created_at=draw(maybe_moments),
         started_at=draw(maybe_moments),
@@ -271,6 +244,9 @@ addresses = st.sampled_from([(), (Port(80, PortProtocol.HTTP, "https://m-80.exam
 reports = st.builds(HealthReport, checked_at=moments, results=_results.map(tuple))
 
 
+limits = st.sampled_from([LIMITS, replace(LIMITS, **OF_HOSTWINDS)])
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """Any snapshot, with every fact that the rules may ask for."""
@@ -288,7 +264,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         now=NOW,
         instance=GPUInstance(metadata=metadata, spec=spec, status=draw(statuses(spec))),
         identity=IDENTITY,
-        limits=LIMITS,
+        limits=draw(limits),
         view=draw(views()),
         plan=draw(plans),
         software=draw(softwares),

@@ -17,6 +17,7 @@ from tests.properties.world.fate import TROUBLES, Kind, Trouble
 from tests.properties.world.world import Lags, World
 
 Step = Callable[[World], None]
+Life = tuple[Step, ...]
 
 
 def edit(**spec: Any) -> Step:
@@ -29,7 +30,7 @@ def delete(world: World) -> None:
     world.server.delete()
 
 
-LIVES: dict[str, tuple[Step, ...]] = {
+LIVES: dict[str, Life] = {
     "create": (),
     "delete": (delete,),
     "stop": (edit(powerState="Stopped"),),
@@ -42,13 +43,21 @@ LIVES: dict[str, tuple[Step, ...]] = {
 }
 """What the user does after the object has become Ready; trouble comes in the last step."""
 
+IN_PLACE: dict[str, Life] = {
+    "create": (),
+    "rebuild": (edit(actions={"recreate": "now"}),),
+    "reinstall": (edit(templateID="debian", actions={"reinstall": "now"}),),
+    "networking": (edit(actions={"regenerateNetworking": "now"}),),
+}
+"""The same where the cloud sells nameless machines and makes them anew in place."""
+
 Trail = tuple[Counter[str], dict[str, Any] | None]
 """Accepted changes, and the final status without times and ids."""
 
 
-def live(steps: tuple[Step, ...], plan: tuple[Kind, Trouble, int] | None) -> tuple[World, Trail]:
+def live(steps: Life, plan: tuple[Kind, Trouble, int] | None, *, in_place: bool) -> tuple[World, Trail]:
     """Live a life, with a trouble in its last step, and return what is left of it."""
-    world = World(Lags(listing=10, deletion=10))
+    world = World(Lags(listing=10, deletion=10), in_place=in_place)
     for step in steps:
         world.come_to_rest()
         if step is not steps[-1]:
@@ -83,11 +92,21 @@ def masked(world: World) -> dict[str, Any] | None:
 @pytest.mark.parametrize("life", LIVES)
 def test_trouble_at_any_boundary_changes_nothing_in_the_end(life: str) -> None:
     """The same changes at the provider, the same final status, no complaint of the judge."""
-    undisturbed, expected = live(LIVES[life], None)
+    campaign(life, LIVES[life], in_place=False)
+
+
+@pytest.mark.parametrize("life", IN_PLACE)
+def test_nor_does_it_where_machines_are_made_anew_in_place(life: str) -> None:
+    """No disk is lost twice, and nothing is bought twice, by one token."""
+    campaign(life, IN_PLACE[life], in_place=True)
+
+
+def campaign(life: str, steps: Life, *, in_place: bool) -> None:
+    undisturbed, expected = live(steps, None, in_place=in_place)
     for kind, count in undisturbed.fate.counted().items():
         for trouble in TROUBLES[kind]:
             for after in boundaries(kind, count):
-                world, trail = live(LIVES[life], (kind, trouble, after))
+                world, trail = live(steps, (kind, trouble, after), in_place=in_place)
                 told = f"{life}: {trouble.name} at {kind.name} number {after} of {count}"
                 assert world.complaints == [], told
                 assert world.fate.struck, f"{told}: it was never met"

@@ -36,16 +36,21 @@ class Story(RuleBasedStateMachine):
         deletion=st.sampled_from([0.0, 5.0, 25.0]),
         lookups=st.booleans(),
         watch=st.sampled_from([0.05, 1.5, 10.0]),
+        in_place=st.booleans(),
     )
-    def begin(self, listing: float, deletion: float, watch: float, *, lookups: bool) -> None:
+    def begin(self, listing: float, deletion: float, watch: float, *, lookups: bool, in_place: bool) -> None:
         """A user applies the object in a world with these lags."""
-        self.world = World(Lags(listing=listing, deletion=deletion, lookups=lookups, watch=watch))
+        lags = Lags(listing=listing, deletion=deletion, lookups=lookups, watch=watch)
+        self.world = World(lags, in_place=in_place)
+        self.in_place = in_place
         self.interfered = False
         self.troubled = False
         self.deleted = False
         self.helped = False
         self.restarts: list[str] = []
         self.recreates: list[str] = []
+        self.reinstalls: list[str] = []
+        self.networkings: list[str] = []
 
     @rule(seconds=st.sampled_from([1, 4, 10, 30, 70, 300]))
     def wait(self, seconds: int) -> None:
@@ -76,7 +81,7 @@ class Story(RuleBasedStateMachine):
         """The user publishes other ports."""
         self.edit(ports=[{"port": number, "protocol": "http"} for number in sorted(numbers)])
 
-    @precondition(lambda self: not self.deleted)
+    @precondition(lambda self: not self.deleted and not self.in_place)
     @rule(tag=st.sampled_from(["1.27", "1.28"]))
     def set_image(self, tag: str) -> None:
         """The user wants other software."""
@@ -94,6 +99,21 @@ class Story(RuleBasedStateMachine):
     def recreate(self) -> None:
         """The user asks for another machine."""
         self.recreates.append(f"recreate-{len(self.recreates)}")
+        self.set_tokens()
+
+    @precondition(lambda self: not self.deleted and self.in_place)
+    @rule(template=st.sampled_from(["ubuntu", "debian"]))
+    def reinstall(self, template: str) -> None:
+        """The user wants a template to be installed."""
+        self.reinstalls.append(f"reinstall-{len(self.reinstalls)}")
+        self.edit(templateID=template)
+        self.set_tokens()
+
+    @precondition(lambda self: not self.deleted and self.in_place)
+    @rule()
+    def regenerate_networking(self) -> None:
+        """The user wants the network to be set up anew."""
+        self.networkings.append(f"networking-{len(self.networkings)}")
         self.set_tokens()
 
     @precondition(lambda self: not self.deleted)
@@ -164,7 +184,12 @@ class Story(RuleBasedStateMachine):
 
     def set_tokens(self) -> None:
         """Write the last token of each kind into the spec."""
-        tokens = {"restart": self.restarts[-1:], "recreate": self.recreates[-1:]}
+        tokens = {
+            "restart": self.restarts[-1:],
+            "recreate": self.recreates[-1:],
+            "reinstall": self.reinstalls[-1:],
+            "regenerateNetworking": self.networkings[-1:],
+        }
         self.edit(actions={name: token[0] for name, token in tokens.items() if token})
 
     def judge_end(self) -> None:
@@ -173,7 +198,12 @@ class Story(RuleBasedStateMachine):
         if not self.troubled and not self.helped:
             changes = Counter(self.world.changes())
             assert changes["create"] <= 1 + len(self.recreates), "each recreate token buys once"
-            assert changes["restart"] <= len(self.restarts), "each restart token restarts once"
+            restarts = len(self.restarts) + len(self.networkings)
+            assert changes["restart"] <= restarts, "each token restarts once"
+            if self.in_place:
+                rebuilds = len(self.recreates) + len(self.reinstalls)
+                assert changes["upgrade"] <= rebuilds, "each token makes the machine anew once"
+                assert changes["create"] <= 1 or self.interfered, "what stands is not bought again"
         if self.world.server.body is None:
             assert self.deleted, "only a user deletes the object"
             assert not machines or self.policy != "Delete", f"left behind: {machines}"
@@ -200,10 +230,9 @@ class Story(RuleBasedStateMachine):
             assert ready.status is ConditionStatus.TRUE, status
             [machine] = machines
             assert machine.word == "running"
-            assert machine.order.software.image == spec.image
+            assert machine.order.software.image == (spec.image or spec.template_id)
             assert {it.number for it in machine.order.ports} == {it.port for it in spec.ports or ()}
-            assert status.handled_actions.restart == spec.actions.restart
-            assert status.handled_actions.recreate == spec.actions.recreate
+            assert status.handled_actions.model_dump() == spec.actions.model_dump()
 
 
 TestStory = Story.TestCase

@@ -1,8 +1,8 @@
-"""The stack left running for work by hand: `make up`, `make down`.
+"""The stack left running for work by hand: `make up`, `make pay`, `make down`.
 
 `up` starts a keeper, a process of its own that opens the stack and waits; the keeper's death takes every
 program with it. `down` ends the keeper by the process id that it left in .run/, after making sure that the
-id still belongs to it.
+id still belongs to it. `pay` is the person who pays an invoice in Hostwinds' portal, which no call of its API can do.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.controlplane.build import BuildError, ensure
 from tests.controlplane.progress import printer
@@ -59,8 +61,11 @@ def up() -> int:
             return 1
     sys.stdout.write(
         f"The stack runs until `make down`; its logs are in {RUN}.\n\n"
-        f"  simulated provider  {state['simulator']}\n"
-        f"  operator            {state['operator']}/metrics\n\n"
+        f"  simulated Novita     {state['simulator']}\n"
+        f"  simulated Hostwinds  {state['hostwinds']}\n"
+        f"  operator             {state['operator']}/metrics\n\n"
+        "To pay an invoice of the simulated Hostwinds, by its number in `kubectl get iup`:\n\n"
+        "  make pay INVOICE=416\n\n"
         "For kubectl in this terminal:\n\n"
         f"export KUBECONFIG={KUBECONFIG}\n"
         f"export PATH={Path(sys.executable).parent}:$PATH\n"
@@ -83,16 +88,35 @@ def down() -> int:
     return 0
 
 
+def pay(invoice: str) -> int:
+    """Pay an invoice of the simulated Hostwinds."""
+    state = _running()
+    if state is None:
+        sys.stderr.write("error: nothing runs; start it with `make up`\n")
+        return 1
+    url = f"{state['hostwinds']}/_simulator/invoices/{invoice}/pay"
+    answer = httpx.post(url, timeout=10, trust_env=False)
+    if not answer.is_success:
+        sys.stderr.write(f"error: invoice {invoice}: {answer.text}\n")
+        return 1
+    paid = answer.json()
+    sys.stdout.write(f"paid invoice {paid['id']}: {paid['total']} USD\n")
+    return 0
+
+
 def keep() -> int:
     """Hold the stack open until SIGTERM; this is the process in the background."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with open_stack(RUN, printer(), Options()) as stack:
+        # Here the simulated Hostwinds says what is paid, so that `make pay` is all that a person has to do.
+        options = Options(hostwinds=True, hostwinds_simulator={"order-status": True})
+        with open_stack(RUN, printer(), options) as stack:
             shutil.copy(stack.cluster.admin, KUBECONFIG)
             state = {
                 "pid": os.getpid(),
                 "started": _started(os.getpid()),
                 "simulator": stack.simulator.url,
+                "hostwinds": stack.hostwinds.url,
                 "operator": stack.operator.url,
             }
             draft = STATE.with_suffix(".draft")
@@ -133,4 +157,5 @@ def _await(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit({"up": up, "down": down, "keep": keep}[sys.argv[1]]())
+    _commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "keep": keep, "pay": pay}
+    sys.exit(_commands[sys.argv[1]](*sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""The operator as a process of its own, killed and restarted at will.
+"""The operator as a process of its own, killed, frozen and restarted at will.
 
 The stack starts it with the kubeconfig of its service account, so that deploy/rbac.yaml is what it may do.
 Configured by environment only, as in a pod.
@@ -6,6 +6,8 @@ Configured by environment only, as in a pod.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,20 +20,28 @@ STOP_SECONDS = 40.0
 
 
 class Operator:
-    """`python -m gpuinstance` with its health and metrics on a port of its own."""
+    """`python -m gpuinstance` with its health and metrics on a port of its own; `name` is that of its log."""
 
-    def __init__(self, python: str, directory: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, python: str, directory: Path, env: Mapping[str, str], name: str = "operator") -> None:
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
-        self.child = Child(
-            "operator", [python, "-m", "gpuinstance"], directory, {**env, "GPUINSTANCE_HTTP_LISTEN": address}
-        )
+        self.child = Child(name, [python, "-m", "gpuinstance"], directory, {**env, "GPUINSTANCE_HTTP_LISTEN": address})
 
     @property
     def ready(self) -> bool:
         """True when /readyz says so."""
+        return self._says_ok("readyz")
+
+    @property
+    def alive(self) -> bool:
+        """True when /healthz says so."""
+        return self._says_ok("healthz")
+
+    @property
+    def leads(self) -> bool:
+        """True when it is the one that acts."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).is_success
+            return "gpuinstance_leader 1.0" in self.metrics()
         except httpx.TransportError:
             return False
 
@@ -51,3 +61,17 @@ class Operator:
     def kill(self) -> None:
         """End it at once, as `kill -9` does."""
         self.child.kill()
+
+    def freeze(self) -> None:
+        """Let it stand still from this moment on, as a machine that is out of memory does."""
+        os.kill(self.child.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it stood, as if no time had passed."""
+        os.kill(self.child.pid, signal.SIGCONT)
+
+    def _says_ok(self, probe: str) -> bool:
+        try:
+            return httpx.get(f"{self.url}/{probe}", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False

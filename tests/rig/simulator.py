@@ -1,7 +1,7 @@
-"""The simulated provider as a process, and its admin side as a client.
+"""A simulated provider as a process, and its admin side as a client.
 
-The stack starts it; tests and the demo read its ledger, machines and clock, and set its faults. Nobody here
-imports the simulator: it is met over HTTP only, as the operator meets it.
+The stack starts one for each provider; tests and the demo read its ledger, machines and clock, pay its invoices,
+and set its faults. Nobody here imports the simulator: it is met over HTTP only, as the operator meets it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,23 @@ API_KEY = "rig-api-key"
 class Simulator:
     """`python -m gpuinstance_simulator` on a port of its own."""
 
-    def __init__(self, python: str, directory: Path, env: Mapping[str, str], flags: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        python: str,
+        directory: Path,
+        env: Mapping[str, str],
+        flags: Mapping[str, object],
+        provider: str = "novita",
+    ) -> None:
         """`flags` are its command line options without the dashes: {"speed": 20, "lookups-lag": True}."""
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
         self.novita_url = f"{self.url}/gpu-instance/openapi/v1"
-        options = {"listen": address, "api-key": API_KEY, **flags}
+        self.hostwinds_url = f"{self.url}/cloud/api.php"
+        options = {"provider": provider, "listen": address, "api-key": API_KEY, **flags}
         command = [python, "-m", "gpuinstance_simulator"]
         command += [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
-        self.child = Child("simulator", command, directory, env)
+        self.child = Child(f"simulator-{provider}", command, directory, env)
         # Proxies of the environment are for the outside world, never for loopback.
         self._client = httpx.Client(base_url=f"{self.url}/_simulator", timeout=10, trust_env=False)
 
@@ -48,6 +56,16 @@ class Simulator:
     def tell(self, what: str, body: object) -> Any:
         """Post `body` to the admin side: faults to add, a clock to move; return its answer."""
         return self._client.post(f"/{what}", json=body).raise_for_status().json()
+
+    def invoices(self, machine: str | None = None) -> list[dict[str, Any]]:
+        """The invoices of Hostwinds, of all machines or of one: id, machine_id, total, due, status, paid_at."""
+        found: list[dict[str, Any]] = self.ask("invoices", **({} if machine is None else {"machine": machine}))
+        return found
+
+    def pay(self, invoice_id: int | str) -> dict[str, Any]:
+        """Pay an invoice, as a person does in the provider's portal; return it."""
+        paid: dict[str, Any] = self.tell(f"invoices/{invoice_id}/pay", {})
+        return paid
 
     def forget(self, what: str) -> None:
         """Delete what the admin side keeps under `what`, such as all faults."""

@@ -27,14 +27,17 @@ def test_the_demo_tells_the_whole_story() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
         "$ kubectl wait gpui/trainer --for=condition=Ready --timeout=5m",
-        "$ kubectl delete gpui/trainer --timeout=5m",
+        "$ kubectl wait iup/bigger --for=condition=ActionRequired --timeout=5m",
+        '"total": "4.00"',
+        "instanceupgrade.gpuinstance.dev/bigger condition met",
+        "$ kubectl delete gpui/trainer gpui/web iup/bigger --timeout=5m",
         "machines left: 0",
     ):
         assert line in done.stdout
 
 
 def test_a_stack_in_the_background_comes_and_goes() -> None:
-    """`up` leaves a stack that kubectl reaches and is the same for a second `up`; `down` leaves nothing."""
+    """`up` leaves a stack that is the same for a second `up`, and whose invoices can be paid; `down` leaves nothing."""
     if (ROOT / ".run" / "stack.json").exists():
         pytest.skip("a stack of the person at this machine runs already, and is left alone")
     try:
@@ -42,8 +45,10 @@ def test_a_stack_in_the_background_comes_and_goes() -> None:
         assert first.returncode == 0, first.stdout + first.stderr
         kubeconfig = next(line for line in first.stdout.splitlines() if line.startswith("export KUBECONFIG="))
         assert kubeconfig in run("tests.rig.background", "up").stdout
+        refused = run("tests.rig.background", "pay", "1")
+        assert (refused.returncode, "unknown invoice 1" in refused.stderr) == (1, True)
         children = [int(file.read_text()) for file in (ROOT / ".run").rglob("*.pid")]
-        assert len(children) >= 4
+        assert len(children) >= 5
     finally:
         stopped = run("tests.rig.background", "down")
     assert stopped.stdout == "stopped\n"

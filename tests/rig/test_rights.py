@@ -6,7 +6,7 @@ import pytest
 
 from tests.controlplane import audit
 from tests.controlplane.kubectl import Kubectl
-from tests.rig.stack import ROOT, Stack
+from tests.rig.stack import ROOT, SERVICE_ACCOUNT, Stack
 
 pytestmark = pytest.mark.cluster
 
@@ -16,6 +16,12 @@ GRANTED = {
     ("get", "gpuinstances"),
     ("patch", "gpuinstances"),
     ("patch", "gpuinstances/status"),
+    ("list", "instanceupgrades"),
+    ("watch", "instanceupgrades"),
+    ("get", "instanceupgrades"),
+    ("patch", "instanceupgrades"),
+    ("delete", "instanceupgrades"),
+    ("patch", "instanceupgrades/status"),
     ("get", "secrets"),
     ("get", "configmaps"),
     ("create", "events"),
@@ -24,6 +30,8 @@ DENIED = {
     ("create", "gpuinstances"),
     ("delete", "gpuinstances"),
     ("update", "gpuinstances"),
+    ("create", "instanceupgrades"),
+    ("update", "instanceupgrades"),
     ("list", "secrets"),
     ("watch", "secrets"),
     ("list", "configmaps"),
@@ -45,7 +53,10 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(stack: Stack) -> Non
     operator = Kubectl(stack.operator_kubeconfig())
     assert {right for right in GRANTED if may(operator, *right, "default")} == GRANTED
     assert {right for right in DENIED if may(operator, *right, "default")} == set()
-    assert may(operator, "update", "leases", "gpu-instance-operator")
+    lease = ("auth", "can-i", "update", f"leases/{SERVICE_ACCOUNT}", f"--namespace={SERVICE_ACCOUNT}")
+    assert operator.attempt(*lease).stdout.strip() == "yes"
+    assert may(operator, "create", "leases", SERVICE_ACCOUNT)
+    assert not may(operator, "update", "leases", SERVICE_ACCOUNT), "its own Lease, and no other"
 
 
 def test_a_whole_life_passes_without_a_refusal(stack: Stack, namespace: str) -> None:

@@ -11,16 +11,24 @@ from gpuinstance.acting import act
 from gpuinstance.api.reasons import Reason
 from gpuinstance.core.decision import (
     Action,
+    ApplyUpgrade,
     ChangeSoftware,
+    ConfirmUpgrade,
     Create,
     Delete,
     GrowDisk,
+    OrderUpgrade,
+    Rebuild,
+    RegenerateNetworking,
+    Reinstall,
     Restart,
+    RevertUpgrade,
     SetPorts,
     Start,
     Stop,
+    SwitchToMonthly,
 )
-from gpuinstance.core.model import Software
+from gpuinstance.core.model import PlanChoice, Software
 from gpuinstance.core.record import Accepted, Answer, Outdated, Refused, Unclear
 from gpuinstance.providers import base
 from gpuinstance.providers.base import Provider
@@ -38,6 +46,14 @@ CALLS: list[tuple[Action, str, tuple[Any, ...], dict[str, Any]]] = [
     (SetPorts("m-1", PORTS), "set_ports", ("m-1", PORTS), {}),
     (GrowDisk("m-1", 60, 100), "grow_disk", ("m-1",), {"from_gb": 60, "to_gb": 100}),
     (ChangeSoftware("m-1", SOFTWARE), "change_software", ("m-1", SOFTWARE), {"keep_data": True}),
+    (Rebuild("m-1"), "rebuild", ("m-1",), {}),
+    (Reinstall("m-1", "ubuntu"), "reinstall", ("m-1", "ubuntu"), {}),
+    (RegenerateNetworking("m-1"), "regenerate_networking", ("m-1",), {}),
+    (SwitchToMonthly("m-1", 3), "switch_to_monthly", ("m-1", 3), {}),
+    (OrderUpgrade("m-1", PlanChoice("7")), "order_upgrade", ("m-1", PlanChoice("7")), {}),
+    (ApplyUpgrade("m-1", 100), "apply_upgrade", ("m-1",), {"disk_gb": 100}),
+    (ConfirmUpgrade("m-1"), "confirm_upgrade", ("m-1",), {}),
+    (RevertUpgrade("m-1"), "revert_upgrade", ("m-1",), {}),
 ]
 ACTIONS = [action for action, *_ in CALLS]
 OTHERS = [action for action in ACTIONS if not isinstance(action, Create | Delete)]
@@ -106,6 +122,10 @@ ALIKE: dict[str, tuple[base.ProviderError, Answer]] = {
         base.Unavailable("HTTP 503"),
         Refused(Reason.PROVIDER_UNAVAILABLE, "HTTP 503", needs_person=False),
     ),
+    "the provider is left alone for a while": (
+        base.CircuitOpen("nothing is sent", retry_after=20),
+        Refused(Reason.CIRCUIT_OPEN, "nothing is sent", needs_person=False, retry_after=timedelta(seconds=20)),
+    ),
     "its answer was not complete": (
         base.IncompleteListing("page 2 is missing"),
         Refused(Reason.PROVIDER_UNAVAILABLE, "page 2 is missing", needs_person=False),
@@ -164,6 +184,11 @@ async def test_nothing_that_a_provider_can_cause_is_raised(action: Action, kind:
     assert isinstance(answer, Unclear) is (kind is base.UnknownOutcome)
     assert isinstance(answer, Accepted) is (kind is base.NotFound and isinstance(action, Delete))
     assert getattr(answer, "message", "words for people") == "words for people"
+
+
+async def test_a_purchase_may_tell_no_id() -> None:
+    """Some providers take an order on without naming the machine: that is an acceptance all the same."""
+    assert await act(cast("Provider", Recorder(None)), Create(order())) == Accepted(None)
 
 
 async def test_a_bug_is_not_taken_for_an_answer() -> None:

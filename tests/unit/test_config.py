@@ -27,7 +27,7 @@ def test_nothing_has_to_be_set() -> None:
     """The defaults are those of the documentation, and their spans agree with their seconds."""
     settings = Settings()
     assert (settings.poll, settings.fast_poll) == (timedelta(seconds=60), timedelta(seconds=3))
-    assert (settings.settle, settings.stale_after) == (timedelta(seconds=90), timedelta(minutes=5))
+    assert (settings.settle, settings.stale_after) == (timedelta(seconds=105), timedelta(minutes=5))
     assert (settings.namespaces, settings.shared_credentials_namespace) == ([], None)
 
 
@@ -80,6 +80,10 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "a list that is not JSON": ("NAMESPACES", "a,b", 'must be a JSON list, such as ["a", "b"]'),
     "JSON that is not a list": ("NAMESPACES", '{"a": 1}', "valid list"),
     "a list of something else": ("NAMESPACES", "[1]", "valid string"),
+    "a leader that stops when others have begun": ("LEASE_DEADLINE_SECONDS", "15", "must be less than LEASE_SECONDS"),
+    "audits too rare to tell a dead watch by": ("AUDIT_SECONDS", "601", "less than or equal to 600"),
+    "one try to renew": ("LEASE_RETRY_SECONDS", "6", "at most half of LEASE_DEADLINE_SECONDS"),
+    "a Lease without a name": ("LEASE_NAME", "", "match pattern"),
     "networks that are none": ("PROBE_ALLOWED_NETWORKS", '["localhost"]', "valid IPv4 network"),
     "a network with a host in it": ("PROBE_ALLOWED_NETWORKS", '["10.0.0.1/8"]', "valid IPv4 network"),
 }

@@ -15,12 +15,13 @@ from pydantic import ConfigDict, Field
 
 from gpuinstance.api import crd
 from gpuinstance.api.base import ApiModel, Duration, Time, cel, list_map
-from gpuinstance.api.crd import gpuinstance_crd, structural_schema
+from gpuinstance.api.crd import RESOURCES, crd_of, structural_schema
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus
 
 ROOT = Path(__file__).parents[2]
-CRD = gpuinstance_crd()
+CRD = crd_of(RESOURCES[0])
+MADE = {f"{resource.plural}.gpuinstance.dev.yaml": crd_of(resource) for resource in RESOURCES}
 VERSION = CRD["spec"]["versions"][0]
 SCHEMA: dict[str, Any] = VERSION["schema"]["openAPIV3Schema"]
 SPEC: dict[str, Any] = SCHEMA["properties"]["spec"]
@@ -44,19 +45,20 @@ ALL = [*nodes(SPEC, "spec"), *nodes(STATUS, "status")]
 @pytest.mark.parametrize("directory", ["crds", "charts/gpu-instance-operator/crds"])
 def test_what_is_checked_in_is_what_the_models_say(directory: str) -> None:
     """`make generate` was run after the last change of a model."""
-    text = (ROOT / directory / "gpuinstances.gpuinstance.dev.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(text) == CRD
+    for name, model in MADE.items():
+        text = (ROOT / directory / name).read_text(encoding="utf-8")
+        assert yaml.safe_load(text) == model
 
 
 def test_it_is_written_into_each_directory(tmp_path: Path) -> None:
     """Directories are made; the first line says that nobody should edit the file."""
     crd.main([str(tmp_path / "one"), str(tmp_path / "two" / "deep")])
     files = sorted(tmp_path.rglob("*.yaml"))
-    assert [file.name for file in files] == ["gpuinstances.gpuinstance.dev.yaml"] * 2
+    assert [file.name for file in files] == [*MADE] * 2
     for file in files:
         text = file.read_text(encoding="utf-8")
         assert text.startswith("# Generated from the models")
-        assert yaml.safe_load(text) == CRD
+        assert yaml.safe_load(text) == MADE[file.name]
 
 
 # --------------------------------------------------------------------------------------------------- structural

@@ -138,7 +138,7 @@ async def test_the_object_is_read_as_it_is() -> None:
         return web.json_response(OBJECT)
 
     async with api_server(answer) as api:
-        assert await api.get_instance(KEY) == OBJECT
+        assert await api.get_object(KEY) == OBJECT
     assert paths == [("GET", INSTANCES)]
 
 
@@ -146,7 +146,7 @@ async def test_another_life_of_the_name_is_another_object() -> None:
     """A pass that was meant for a deleted object must not act on its successor."""
     async with api_server(saying(200, OBJECT)) as api:
         with pytest.raises(Vanished, match="another object now"):
-            await api.get_instance(Key("default", "trainer", "uid-0"))
+            await api.get_object(Key("default", "trainer", "uid-0"))
 
 
 async def test_a_status_is_written_for_the_object_that_was_read() -> None:
@@ -182,7 +182,7 @@ ERRORS: dict[str, tuple[int, type[KubeError], str]] = {
 async def test_refusals_have_three_meanings(status: int, error: type[KubeError], words: str) -> None:
     """Gone, changed, or to be tried again; the message is one line and holds the server's own words."""
     async with api_server(saying(status, REFUSED)) as api:
-        for call in (api.get_instance(KEY), api.patch_status(OBJECT, {"phase": "Ready"})):
+        for call in (api.get_object(KEY), api.patch_status(OBJECT, {"phase": "Ready"})):
             with pytest.raises(KubeError, match=words) as caught:
                 await call
             assert type(caught.value) is error
@@ -196,7 +196,7 @@ async def test_a_server_that_cannot_be_reached_is_to_be_tried_again() -> None:
         unused.bind(("127.0.0.1", 0))
         api = Kube(client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{unused.getsockname()[1]}")))
         with pytest.raises(KubeError, match="cannot be reached"):
-            await api.get_instance(KEY)
+            await api.get_object(KEY)
         await api.aclose()
 
 
@@ -212,7 +212,7 @@ async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Mon
 
     async with api_server(hang) as api:
         with pytest.raises(KubeError, match=r"cannot be reached: .*Timeout"):
-            await api.get_instance(KEY)
+            await api.get_object(KEY)
         given_up.set()
 
 

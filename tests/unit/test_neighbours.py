@@ -11,7 +11,7 @@ from gpuinstance.api.words import PowerState
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.snapshot import Neighbours
 from gpuinstance.kube import Body
-from gpuinstance.observing import count_neighbours
+from gpuinstance.neighbours import count_neighbours
 from tests.builders import instance
 from tests.materials import UID, machine
 from tests.unit.observed_world import World
@@ -65,6 +65,7 @@ TROUBLE = {
     Reason.RECOVERY_HELD,
     Reason.RESTARTING,
     Reason.RECREATING,
+    Reason.REBUILDING,
 }
 
 

@@ -197,6 +197,20 @@ async def test_an_object_that_is_gone_is_forgotten() -> None:
     assert len(world.rounds) == 2
 
 
+async def test_the_age_of_the_oldest_picture_is_known() -> None:
+    """By provider, for the gauge: a look at an error does not make it younger, and what was never seen has none."""
+    world = World(machine())
+    world.known = [{"metadata": {"uid": uid}, "spec": {"provider": "novita"}} for uid in (UID, "never looked at")]
+    assert world.observer.ages() == {}
+    await world.look(instance())
+    world.trouble = Unavailable("away")
+    await world.look(instance(), after=40)
+    assert world.observer.ages() == {"novita": 40}
+    world.trouble = None
+    await world.look(instance(), after=1)
+    assert world.observer.ages() == {"novita": 0}
+
+
 # ------------------------------------------------------------------------------------------------- headers
 
 HEADERS: list[dict[str, Any]] = [

@@ -30,6 +30,11 @@ def list_map(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+def list_set() -> dict[str, Any]:
+    """Return the schema extension for a list in which nothing is twice."""
+    return {"x-kubernetes-list-type": "set"}
+
+
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 _DURATION_RULE = cel(
     (

@@ -8,6 +8,7 @@ inlined, no titles, no `anyOf` for optional fields, `exclusiveMinimum` as a flag
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from gpuinstance.api.base import ApiModel, format_duration
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.api.upgrade import UPGRADE_KIND, UPGRADE_PLURAL, InstanceUpgradeSpec
+from gpuinstance.api.upgrade_status import InstanceUpgradeStatus
 from gpuinstance.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
 
 _KEPT = frozenset({"type", "format", "enum", "default", "description", "required", "pattern", "minimum", "maximum"})
@@ -38,6 +41,21 @@ PRINTER_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
 )
 """(name, type, path, priority); priority 1 is shown by `-o wide` only."""
+
+UPGRADE_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
+    ("Phase", "string", ".status.phase", 0),
+    ("Instance", "string", ".spec.instanceRef.name", 0),
+    ("Plan", "string", ".status.target.productName", 0),
+    ("Invoice", "string", ".status.order.invoiceID", 0),
+    ("Total", "string", ".status.order.total", 0),
+    ("Outcome", "string", ".status.outcome", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 1),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
+    ("Order", "string", ".status.order.id", 1),
+    ("Due", "string", ".status.order.dueDate", 1),
+    ("Machine", "string", ".status.instance.machineID", 1),
+)
 
 
 class _Schema(GenerateJsonSchema):
@@ -116,18 +134,59 @@ def _without_defaults(node: dict[str, Any]) -> dict[str, Any]:
     return kept | ({"properties": properties} if properties else {})
 
 
-def gpuinstance_crd() -> dict[str, Any]:
-    """Return the CustomResourceDefinition of GPUInstance."""
-    status = _without_defaults(structural_schema(GPUInstanceStatus))
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of the API, as far as its CustomResourceDefinition needs to know it."""
+
+    kind: str
+    plural: str
+    short_name: str
+    description: str
+    spec: type[ApiModel]
+    spec_description: str
+    status: type[ApiModel]
+    status_description: str
+    columns: tuple[tuple[str, str, str, int], ...]
+
+
+RESOURCES = (
+    Resource(
+        KIND,
+        PLURAL,
+        "gpui",
+        "A GPU machine at a cloud provider, kept as its spec says.",
+        GPUInstanceSpec,
+        "The machine that you want.",
+        GPUInstanceStatus,
+        "What is true of the instance. Written by the operator only.",
+        PRINTER_COLUMNS,
+    ),
+    Resource(
+        UPGRADE_KIND,
+        UPGRADE_PLURAL,
+        "iup",
+        "One paid or disruptive change to one GPUInstance, run once.",
+        InstanceUpgradeSpec,
+        "The change that you want, and your part in it.",
+        InstanceUpgradeStatus,
+        "What is true of the upgrade. Written by the operator only.",
+        UPGRADE_COLUMNS,
+    ),
+)
+
+
+def crd_of(resource: Resource) -> dict[str, Any]:
+    """Return the CustomResourceDefinition of one kind."""
+    status = _without_defaults(structural_schema(resource.status))
     # Nobody may judge an object as done that no operator has seen: kstatus calls an object
     # without a status current, so each one is born with a generation that cannot match.
     status["default"] = {"observedGeneration": -1}
-    status["description"] = "What is true of the instance. Written by the operator only."
-    spec = structural_schema(GPUInstanceSpec)
-    spec["description"] = "The machine that you want."
+    status["description"] = resource.status_description
+    spec = structural_schema(resource.spec)
+    spec["description"] = resource.spec_description
     schema = {
         "type": "object",
-        "description": "A GPU machine at a cloud provider, kept as its spec says.",
+        "description": resource.description,
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
@@ -140,16 +199,16 @@ def gpuinstance_crd() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{resource.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["gpui"],
+                "kind": resource.kind,
+                "listKind": f"{resource.kind}List",
+                "plural": resource.plural,
+                "singular": resource.kind.lower(),
+                "shortNames": [resource.short_name],
                 "categories": ["gpu"],
             },
             "versions": [
@@ -158,7 +217,7 @@ def gpuinstance_crd() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": [_column(*column) for column in PRINTER_COLUMNS],
+                    "additionalPrinterColumns": [_column(*column) for column in resource.columns],
                     "schema": {"openAPIV3Schema": schema},
                 }
             ],
@@ -175,13 +234,13 @@ def _column(name: str, kind: str, path: str, priority: int) -> dict[str, Any]:
 
 def main(directories: list[str]) -> None:
     """Write the CRDs into each directory."""
-    crd = gpuinstance_crd()
-    text = "# Generated from the models in operator/gpuinstance/api by `make generate`; do not edit.\n"
-    text += yaml.safe_dump(crd, sort_keys=False, width=110, allow_unicode=True)
-    for directory in directories:
-        path = Path(directory)
-        path.mkdir(parents=True, exist_ok=True)
-        (path / f"{crd['metadata']['name']}.yaml").write_text(text, encoding="utf-8")
+    for crd in map(crd_of, RESOURCES):
+        text = "# Generated from the models in operator/gpuinstance/api by `make generate`; do not edit.\n"
+        text += yaml.safe_dump(crd, sort_keys=False, width=110, allow_unicode=True)
+        for directory in directories:
+            path = Path(directory)
+            path.mkdir(parents=True, exist_ok=True)
+            (path / f"{crd['metadata']['name']}.yaml").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,11 @@ class PortSpec(ApiModel):
         description=("Port in the machine, 1-65535 except 2222-2224, which the provider keeps for itself.")
     )
     protocol: PortProtocol = Field(
-        PortProtocol.HTTP, description=("`http` gets an https address from the provider, `tcp` a host and port.")
+        PortProtocol.HTTP,
+        description=(
+            "At Novita `http` gets an https address from the provider, `tcp` a host and port. At Hostwinds every port "
+            "is reached at the machine's own address: `http` by http, port 443 by https."
+        ),
     )
     name: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
         None, description="A name of your own for it, unique in the list."
@@ -155,7 +159,7 @@ class Billing(ApiModel):
         description=(
             "US dollars per hour for the whole machine, all GPUs together. Checked against the "
             "provider's current price right before every purchase; above it nothing is bought. "
-            "Monthly prices are divided by 730 hours a month."
+            "Prices of a month and more are divided by 730 hours a month; an unknown price is above any limit."
         ),
     )
 
@@ -165,7 +169,10 @@ class Timeouts(ApiModel):
 
     create: Duration = Field(
         timedelta(minutes=30),
-        description=("From the create call to a running machine; includes pulling the image, which is billed."),
+        description=(
+            "From the create call, a rebuild, a reinstall or new networking to a running machine; includes pulling the "
+            "image, which is billed."
+        ),
     )
     start: Duration = Field(timedelta(minutes=15), description="From a start or restart to a running machine.")
     stop: Duration = Field(timedelta(minutes=10), description="From a stop to a machine that is down.")
@@ -183,7 +190,8 @@ class Recovery(ApiModel):
         description=(
             "For a machine that does not become or stay healthy, or goes down by itself: `Never` reports it; `Restart` "
             "restarts or starts it; `Recreate` removes it with all data on it and buys another by the current spec and "
-            "price cap, also after a failure or loss. Nothing is done while more than half of the namespace's "
+            "price cap, also after a failure or loss (at Hostwinds a machine that exists is rebuilt in place, all data "
+            "on it lost). Nothing is done while more than half of the namespace's "
             "instances are in trouble: then the cause is likely elsewhere."
         ),
     )
@@ -203,7 +211,27 @@ class Recovery(ApiModel):
     )
 
 
-Token = Annotated[str, Field(min_length=1, max_length=63)]
+Token = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=63,
+        json_schema_extra=cel(
+            (
+                "!self.startsWith('recovery/')",
+                "tokens that begin with recovery/ belong to the operator: use another text",
+            ),
+        ),
+    ),
+]
+
+
+class Adopt(ApiModel):
+    """A machine that exists already."""
+
+    instance_id: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        alias="instanceID", description="The provider's id of the machine, in the account of this instance."
+    )
 
 
 class Actions(ApiModel):
@@ -219,6 +247,20 @@ class Actions(ApiModel):
     recreate: Token | None = Field(
         None,
         description=(
-            "Any text. Each new one removes the machine, with all data on it, and buys a new one by the current spec."
+            "Any text. Each new one replaces the machine, with all data on it: it is removed and another is bought by "
+            "the current spec; at Hostwinds it is rebuilt in place as it was bought, and may get another address."
+        ),
+    )
+    reinstall: Token | None = Field(
+        None,
+        description=(
+            "Hostwinds only. Any text. Each new one installs `spec.templateID` on the machine; all data on it is lost."
+        ),
+    )
+    regenerate_networking: Token | None = Field(
+        None,
+        description=(
+            "Hostwinds only. Any text. Each new one sets the machine's network up anew, which restarts it; its address "
+            "is learned anew."
         ),
     )

@@ -12,8 +12,10 @@ from pydantic import ConfigDict, Field
 
 from gpuinstance.api.base import ApiModel, cel, list_map
 from gpuinstance.api.health import HealthCheck
+from gpuinstance.api.hostwinds import ELSEWHERE, HOSTWINDS_RULES, Hostwinds
 from gpuinstance.api.parts import (
     Actions,
+    Adopt,
     Billing,
     CredentialsRef,
     EnvVar,
@@ -23,14 +25,14 @@ from gpuinstance.api.parts import (
     Recovery,
     Timeouts,
 )
-from gpuinstance.api.words import DeletionPolicy, DriftPolicy, PowerState, ProviderName
+from gpuinstance.api.words import DeletionPolicy, DriftPolicy, Management, PowerState, ProviderName
 
 DEFAULT_ROOTFS_GB = 60
 """Novita bills a root disk only above this size (its pricing page)."""
 
 
-_TEMPLATE_PORTS = "(!has(self.ports) && has(self.templateID))"
-"""In CEL: the ports are those of a template, which only the provider knows."""
+_TEMPLATE_PORTS = f"(!has(self.ports) && has(self.templateID) && {ELSEWHERE})"
+"""In CEL: the ports are those of a template, which only the provider knows. Hostwinds' templates have none."""
 
 
 class GPUInstanceSpec(ApiModel):
@@ -58,6 +60,15 @@ class GPUInstanceSpec(ApiModel):
                 ),
                 "healthCheck.targetPort must be listed in ports",
             ),
+            (
+                "!has(self.adopt) || (has(oldSelf.adopt) && self.adopt == oldSelf.adopt)",
+                "adopt is for new objects and cannot be changed: create another GPUInstance to adopt a machine",
+            ),
+            (
+                "has(self.adopt) || !has(oldSelf.adopt) || has(self.management)",
+                "without adopt management is Full: set management, so that control is not taken by accident",
+            ),
+            *HOSTWINDS_RULES,
         )
     )
 
@@ -78,7 +89,7 @@ class GPUInstanceSpec(ApiModel):
         PowerState.RUNNING,
         description=(
             "Whether the machine should be up. `Stopped` ends GPU billing; the disk is still "
-            "billed, and the provider may sell the GPU meanwhile."
+            "billed, and the provider may sell the GPU meanwhile. At Hostwinds all of it is billed as before."
         ),
     )
     suspend: bool = Field(
@@ -110,8 +121,9 @@ class GPUInstanceSpec(ApiModel):
         None,
         alias="templateID",
         description=(
-            "A template of the provider, expanded by the operator: image, command, ports, "
-            "environment and disk come from it; what the spec gives itself wins."
+            "A template of the provider. At Novita the operator expands it: image, command, ports, environment and "
+            "disk come from it, and what the spec gives itself wins. Hostwinds installs it on the machine's disk; a "
+            "change there takes effect with a new token in `actions.reinstall`."
         ),
     )
     registry_auth_id: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
@@ -175,8 +187,30 @@ class GPUInstanceSpec(ApiModel):
     drift: DriftPolicy = Field(
         DriftPolicy.WARN,
         description=(
-            "When somebody changes ports or disk at the provider: `Observe` ignores it, `Warn` "
-            "shows it in condition Synced, `Correct` changes it back."
+            "When somebody changes image or ports at the provider: `Observe` ignores it, `Warn` shows it in "
+            "`status.differences` and condition Synced, `Correct` changes it back, the same at most every ten minutes."
         ),
     )
+    adopt: Adopt | None = Field(
+        None,
+        description=(
+            "Take over a machine that exists instead of buying one. It is only observed at first, and what differs "
+            "from the spec is shown in `status.differences`; `management: Full` takes control."
+        ),
+    )
+    management: Management | None = Field(
+        None,
+        description=(
+            "`Full` keeps the machine as the spec says; `Observe` shows it and changes nothing, also when this object "
+            "is deleted. Default: Full, with `adopt` Observe."
+        ),
+    )
+    hostwinds: Hostwinds | None = Field(
+        None, description="What only Hostwinds has; required for provider `hostwinds`, and only there."
+    )
     actions: Actions = Field(default_factory=Actions, description="Operations that run once for each new token.")
+
+    @property
+    def managed(self) -> Management:
+        """How much of the machine is the operator's business, defaults included."""
+        return self.management or (Management.OBSERVE if self.adopt is not None else Management.FULL)

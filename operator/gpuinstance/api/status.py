@@ -52,6 +52,9 @@ class OperationTimes(ApiModel):
 
     initiated_at: Time | None = None
     monitoring_at: Time | None = None
+    changing_at: Time | None = Field(
+        None, description="When the provider was first seen at work on a machine that is restarted or made anew."
+    )
     running_at: Time | None = Field(None, description="When the machine was first seen running.")
     health_checking_at: Time | None = None
     completed_at: Time | None = None
@@ -69,6 +72,7 @@ class Operation(ApiModel):
     phase: OperationPhase = Field(description=("initiated, monitoring, healthChecking, completed or failed."))
     generation: int = Field(description="The generation of the spec that asked for it.")
     token: str | None = Field(None, description="The action token that asked for it.")
+    target: str | None = Field(None, description="What a reinstall brings about, as in `applied`.")
     started_at: Time = Field(description="When the intent was saved.")
     deadline: Time = Field(description="When it counts as timed out.")
     machine_started_at: Time | None = Field(
@@ -90,10 +94,24 @@ class InstanceStatus(ApiModel):
     region: str | None = Field(None, description="Where it runs.")
     hourly_price: str | None = Field(None, description=("US dollars per hour when it was bought, all GPUs together."))
     billing_mode: BillingMode | None = Field(None, description="How it is paid for.")
+    image: str | None = Field(
+        None, description="What the provider showed as its image when it last became ready; another one is drift."
+    )
+    upgraded_by: str | None = Field(
+        None, description="Uid of the InstanceUpgrade that last changed it away from the spec; see condition Synced."
+    )
     state: str | None = Field(None, description="The provider's own word for its state.")
     started_at: Time | None = Field(
         None, description="When the provider started it, by its own clock, before its addresses were learned."
     )
+
+
+class Difference(ApiModel):
+    """One point in which the machine is not as it should be."""
+
+    field: str = Field(description="The field of the spec.")
+    wanted: str = Field(description="What should be.")
+    found: str = Field(description="What the provider shows.")
 
 
 class Endpoint(ApiModel):
@@ -130,12 +148,16 @@ class AppliedStatus(ApiModel):
 
     power_state: PowerState | None = None
     ports: str | None = Field(None, description="As `80/http,22/tcp`, sorted.")
+    upgraded_ports: str | None = Field(None, description="Ports that an InstanceUpgrade published instead.")
     rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB")
     software: str | None = Field(
         None, description=("Fingerprint of image, command, environment and mounts as written in the spec.")
     )
     hardware: str | None = Field(
-        None, description=("Fingerprint of product, GPU count, billing mode and CUDA version as written in the spec.")
+        None, description=("Fingerprint of product, GPU count, billing, CUDA version and place as written in the spec.")
+    )
+    terms: str | None = Field(
+        None, description="Fingerprint of place and billing cycle, where an upgrade cannot change them either."
     )
 
 
@@ -144,6 +166,8 @@ class HandledActions(ApiModel):
 
     restart: str | None = None
     recreate: str | None = None
+    reinstall: str | None = None
+    regenerate_networking: str | None = None
 
 
 class GPUInstanceStatus(ApiModel):
@@ -171,6 +195,10 @@ class GPUInstanceStatus(ApiModel):
     instance: InstanceStatus | None = Field(None, description="The machine at the provider.")
     applied: AppliedStatus = Field(
         default_factory=AppliedStatus, description="What of the spec was last brought about."
+    )
+    differences: Annotated[list[Difference], Field(json_schema_extra=list_map("field"))] | None = Field(
+        None,
+        description="Where the machine was changed by somebody else, or is not as the spec asks and only observed.",
     )
     endpoints: Annotated[list[Endpoint], Field(json_schema_extra=list_map("port"))] | None = Field(
         None, description="Where the ports are published."

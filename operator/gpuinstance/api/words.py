@@ -9,6 +9,7 @@ class ProviderName(StrEnum):
     """The clouds that this operator can use."""
 
     NOVITA = "novita"
+    HOSTWINDS = "hostwinds"
 
 
 class PowerState(StrEnum):
@@ -24,6 +25,18 @@ class BillingMode(StrEnum):
     ON_DEMAND = "OnDemand"
     SPOT = "Spot"
     MONTHLY = "Monthly"
+
+
+class BillingCycle(StrEnum):
+    """How long the term is that Hostwinds bills a server for."""
+
+    HOURLY = "Hourly"
+    MONTHLY = "Monthly"
+    QUARTERLY = "Quarterly"
+    SEMIANNUALLY = "Semiannually"
+    ANNUALLY = "Annually"
+    BIENNIALLY = "Biennially"
+    TRIENNIALLY = "Triennially"
 
 
 class PortProtocol(StrEnum):
@@ -47,6 +60,13 @@ class DriftPolicy(StrEnum):
     OBSERVE = "Observe"
     WARN = "Warn"
     CORRECT = "Correct"
+
+
+class Management(StrEnum):
+    """How much of the machine is the operator's business."""
+
+    FULL = "Full"
+    OBSERVE = "Observe"
 
 
 class Requirement(StrEnum):
@@ -89,6 +109,7 @@ class Phase(StrEnum):
     TERMINATING = "Terminating"
     TERMINATED = "Terminated"
     SUSPENDED = "Suspended"
+    UPGRADING = "Upgrading"
 
 
 class Outcome(StrEnum):
@@ -111,6 +132,10 @@ class OperationType(StrEnum):
     RECREATE = "Recreate"
     CHANGE = "Change"
     DELETE = "Delete"
+    REBUILD = "Rebuild"
+    """The provider makes the machine anew in place: same id, empty disk, maybe another address."""
+    REINSTALL = "Reinstall"
+    REGENERATE_NETWORKING = "RegenerateNetworking"
 
 
 class OperationPhase(StrEnum):

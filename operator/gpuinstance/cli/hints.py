@@ -32,7 +32,14 @@ _EDIT = "kubectl -n {namespace} edit gpui {name}"
 _WATCH = "kubectl -n {namespace} get gpui {name} -w"
 _RECREATE = _set("spec.actions.recreate", "{token}")
 _RESTART = _set("spec.actions.restart", "{token}")
+_REINSTALL = _set("spec.actions.reinstall", "{token}")
 _SECRET = "kubectl -n {namespace} create secret generic {secret} --from-literal=apiKey=..."  # noqa: S105 - no value
+
+_ORPHANS = "kubectl -n {namespace} get events --field-selector reason=OrphanedMachine"
+_UPGRADES = "kubectl -n {namespace} get iup"
+_WATCH_UPGRADE = "kubectl -n {namespace} get iup {name} -w"
+_CONFIRM = 'kubectl -n {namespace} patch iup {name} --type merge -p \'{{"spec":{{"confirm":true}}}}\''
+_PAID = "kubectl -n {namespace} edit iup {name}  # spec.payment.confirmedInvoiceID"
 
 _WAIT = Hint("Wait. The operator is at work and looks again by itself.", _WATCH)
 FINE = Hint("Nothing. It is as the spec asks.")
@@ -45,6 +52,10 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.STOPPING: _WAIT,
     Reason.RESTARTING: _WAIT,
     Reason.RECREATING: _WAIT,
+    Reason.REBUILDING: _WAIT,
+    Reason.REINSTALLING: _WAIT,
+    Reason.REGENERATING_NETWORKING: _WAIT,
+    Reason.RESIZING: Hint("Wait, or see in the provider's console who resizes it, and why.", _WATCH),
     Reason.RECOVERING: Hint("Wait. The operator helps by itself, as spec.recovery allows.", _WATCH),
     Reason.RECOVERY_HELD: Hint(
         "Find what the instances of the namespace have in common: the image, the template, the provider.",
@@ -57,6 +68,54 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.HEALTH_CHECKING: Hint("Wait, or see in the application's own log why it does not answer yet.", _WATCH),
     Reason.TERMINATING: Hint("Wait. The object goes as soon as the provider shows its machine gone.", _WATCH),
     Reason.CONFIRMING_CREATE: Hint("Wait. Another machine is bought only when it is certain that none was.", _WATCH),
+    Reason.ADOPTING: _WAIT,
+    Reason.ADOPTION_FAILED: Hint(
+        "Delete this object, and create another whose spec.adopt.instanceID names a machine of this account."
+    ),
+    Reason.ORPHANED_MACHINE: Hint("Delete the machine in the provider's console, or adopt it.", _ORPHANS),
+    Reason.UPGRADING: Hint("Wait, or see what the upgrade says.", "kubectl -n {namespace} get iup"),
+    **dict.fromkeys(
+        (
+            Reason.QUEUED,
+            Reason.INSTANCE_BUSY,
+            Reason.ORDERING,
+            Reason.PAID,
+            Reason.APPLYING,
+            Reason.RESIZED,
+            Reason.CONFIRMING,
+            Reason.REVERTING,
+            Reason.VERIFYING,
+        ),
+        Hint("Wait. The upgrade goes on by itself.", _WATCH_UPGRADE),
+    ),
+    Reason.INSTANCE_NOT_FOUND: Hint("Apply the GPUInstance that spec.instanceRef names.", _UPGRADES),
+    Reason.INSTANCE_NOT_RUNNING: Hint("Set the instance's powerState to Running.", _UPGRADES),
+    Reason.AWAITING_PAYMENT: Hint("Pay the invoice, then say so.", _PAID),
+    Reason.PAYMENT_UNCONFIRMED: Hint("Name the invoice in status.order.invoiceID once it is paid.", _PAID),
+    Reason.AWAITING_CONFIRMATION: Hint("Look at the machine, then keep its new sizes.", _CONFIRM),
+    Reason.COMPLETED: FINE,
+    **dict.fromkeys(
+        (
+            Reason.CANCELLED,
+            Reason.REVERTED,
+            Reason.PLAN_NOT_FOUND,
+            Reason.PAYMENT_TIMED_OUT,
+            Reason.INSTANCE_REPLACED,
+            Reason.INSTANCE_DELETED,
+        ),
+        Hint("This upgrade has ended. Create another one if the change is still wanted.", _UPGRADES),
+    ),
+    **dict.fromkeys(
+        (
+            Reason.FOREIGN_UPGRADE_ORDER,
+            Reason.FOREIGN_CHANGE,
+            Reason.ORDER_NOT_SHOWN,
+            Reason.RESIZE_FAILED,
+            Reason.RESIZE_TIMED_OUT,
+            Reason.VERIFICATION_FAILED,
+        ),
+        Hint("See in the provider's portal what became of the machine, its orders and invoices.", _UPGRADES),
+    ),
     Reason.READY: FINE,
     Reason.STOPPED: Hint("Nothing, or start it. The disk is billed meanwhile.", _set("spec.powerState", '"Running"')),
     Reason.SUSPENDED: Hint("Let the operator work again.", _set("spec.suspend", "false")),
@@ -77,6 +136,10 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.REFERENCE_NOT_FOUND: Hint("Create the Secret or ConfigMap that the message names, or correct spec.env."),
     Reason.PRICE_ABOVE_LIMIT: Hint("Wait for a lower price, or raise spec.billing.maxHourlyPrice.", _EDIT),
     Reason.REQUEST_REJECTED: Hint("Change what the provider's words above complain about.", _EDIT),
+    Reason.REINSTALL_REQUIRED: Hint(
+        "Revert spec.templateID, or install it; what is on the machine's disk is lost.", _REINSTALL
+    ),
+    Reason.UPGRADE_REQUIRED: Hint("Revert spec.product, or create an InstanceUpgrade that orders the plan.", _EDIT),
     Reason.RECREATE_REQUIRED: Hint(f"Revert the change of the spec, {_REPLACE}", _RECREATE),
     Reason.DELETION_REFUSED: Hint(
         "Wait for the end of the term, or let the object go without its machine, which stays and is billed.",
@@ -96,11 +159,13 @@ HINTS: Mapping[Reason, Hint] = {
     ),
     Reason.RATE_LIMITED: Hint("Wait. The operator calls less often, as the provider asked."),
     Reason.PROVIDER_UNAVAILABLE: Hint("Wait, and see the provider's status page. Nothing is changed meanwhile."),
+    Reason.CIRCUIT_OPEN: Hint("Wait, and see the provider's status page. It is asked again within a minute or so."),
     Reason.UNKNOWN_OUTCOME: Hint("Wait. The operator looks what became of the call before it does anything else."),
     Reason.STALE_OBSERVATION: Hint("See the provider's status page and the operator's log: nothing is known for now."),
     Reason.INSTANCE_SUSPENDED: Hint(
         "See the provider's console, e.g. for unpaid bills; the operator does not touch it."
     ),
+    Reason.RESIZE_UNCONFIRMED: Hint("Confirm or revert the new sizes in the provider's console."),
     Reason.INSTANCE_LOST: Hint("Find out who removed it, then buy another.", _RECREATE),
     Reason.INSTANCE_EXITED: Hint("See why it went down (the command ended? out of memory?), then start it.", _RESTART),
     Reason.INSTANCE_FAILED: Hint(f"Mend what the provider's words above complain about, {_REPLACE}", _RECREATE),

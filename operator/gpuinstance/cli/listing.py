@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -112,6 +112,16 @@ def summary(instances: Sequence[Object]) -> str:
     price = sum((Decimal(str(_at(it, "status", "instance", "hourlyPrice") or 0)) for it in billed), Decimal())
     noun = "instance" if len(instances) == 1 else "instances"
     return f"{len(instances)} {noun}, {ready} ready" + (f", ${price.normalize():f}/h" if price else "")
+
+
+def open_upgrades(upgrades: Iterable[Object]) -> Iterator[str]:
+    """Yield one line about each upgrade that has not ended, e.g. `iup/bigger of web: AwaitingPayment, invoice 416`."""
+    for it in upgrades:
+        if _at(it, "status", "outcome") is None:
+            invoice, total = _at(it, "status", "order", "invoiceID"), _at(it, "status", "order", "total")
+            money = f", invoice {invoice}" + (f" of {total} USD" if total else "") if invoice else ""
+            name, of = _at(it, "metadata", "name"), _at(it, "spec", "instanceRef", "name")
+            yield f"iup/{name} of {of}: {_at(it, 'status', 'phase') or 'not looked at yet'}{money}"
 
 
 def write_json(instances: Sequence[Object], out: TextIO) -> None:

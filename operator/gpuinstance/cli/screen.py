@@ -60,6 +60,11 @@ class Screen:
         """Print one line."""
         self._out.write(" " * indent + "".join(self._painted(piece) for piece in pieces) + "\n")
 
+    def prompt(self, text: str) -> None:
+        """Print a question, behind which the answer is typed."""
+        self._out.write(text)
+        self._out.flush()
+
     def paragraph(self, text: Text | str, *, indent: int = 0) -> None:
         """Print a text, wrapped to the width."""
         for line in self._wrapped(text if isinstance(text, Text) else Text(text), indent):

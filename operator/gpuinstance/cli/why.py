@@ -77,6 +77,7 @@ def _steps(operation: Operation) -> Iterator[Row]:
     reached = (
         ("initiated", times.initiated_at or operation.started_at),
         ("monitoring", times.monitoring_at),
+        ("at work", times.changing_at),
         ("running", times.running_at),
         ("healthChecking", times.health_checking_at),
         ("completed", times.completed_at),

@@ -7,6 +7,8 @@ and Argo CD rely on:
 - Ready=True excludes both of them;
 - each write carries the generation that it was computed from, in the status and in each condition;
 - `outcome` is present only when the object has settled.
+
+Where the machine is not as it should be is told in the same way by every rule: `status.differences`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus, HealthStatus, InstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase
+from gpuinstance.core.differences import describe, told
 from gpuinstance.core.model import MachineState, SpotState
 from gpuinstance.core.snapshot import Blind, Snapshot
 
@@ -70,12 +73,11 @@ def write(snapshot: Snapshot, verdict: Verdict, **changes: Any) -> GPUInstanceSt
         "phase": verdict.phase,
         "outcome": verdict.outcome,
         "instance": _shown_instance(snapshot, changes.get("instance", old.instance)),
+        "differences": told(snapshot),
         **{name: value for name, value in changes.items() if name != "instance"},
     }
     new = old.model_copy(update=changed)
-    new = new.model_copy(
-        update={"conditions": _conditions(snapshot, verdict, new.health_check), **_moments(snapshot, verdict, new)}
-    )
+    new = new.model_copy(update={"conditions": _conditions(snapshot, verdict, new), **_moments(snapshot, verdict, new)})
     return old if _says_nothing_new(snapshot, old, new) else new
 
 
@@ -95,15 +97,15 @@ def _shown_instance(snapshot: Snapshot, instance: InstanceStatus | None) -> Inst
     )
 
 
-def _conditions(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | None) -> list[Condition]:
+def _conditions(snapshot: Snapshot, verdict: Verdict, new: GPUInstanceStatus) -> list[Condition]:
     true = ConditionStatus.TRUE
     wanted = [(ConditionType.READY, verdict.ready, verdict.reason, verdict.message)]
     if verdict.work is Work.GOING_ON:
         wanted.append((ConditionType.RECONCILING, true, verdict.reason, verdict.message))
     if verdict.work is Work.STUCK:
         wanted.append((ConditionType.STALLED, true, verdict.reason, verdict.message))
-    wanted.append((ConditionType.SYNCED, *(verdict.synced or _default_synced(snapshot, verdict))))
-    wanted.append((ConditionType.HEALTHY, *_health(snapshot, verdict, health)))
+    wanted.append((ConditionType.SYNCED, *_synced(snapshot, verdict, new)))
+    wanted.append((ConditionType.HEALTHY, *_health(snapshot, verdict, new.health_check)))
     if (interruption := _spot_interruption(snapshot)) is not None:
         wanted.append((ConditionType.SPOT_INTERRUPTION, true, *interruption))
     if snapshot.spec.suspend:
@@ -132,12 +134,14 @@ _ABOUT_THE_APPLICATION = (Reason.HEALTH_CHECKING, Reason.HEALTH_CHECK_FAILED)
 """An application that does not answer runs on a machine that is as the spec says."""
 
 
-def _default_synced(snapshot: Snapshot, verdict: Verdict) -> tuple[ConditionStatus, Reason, str]:
+def _synced(snapshot: Snapshot, verdict: Verdict, new: GPUInstanceStatus) -> tuple[ConditionStatus, Reason, str]:
     if isinstance(snapshot.view, Blind):
-        return ConditionStatus.FALSE, snapshot.view.reason, snapshot.view.message
-    if verdict.work is Work.NONE or verdict.reason in _ABOUT_THE_APPLICATION:
-        return ConditionStatus.TRUE, Reason.SYNCED, "the provider was observed and the spec is applied"
-    return ConditionStatus.FALSE, verdict.reason, verdict.message
+        return verdict.synced or (ConditionStatus.FALSE, snapshot.view.reason, snapshot.view.message)
+    if verdict.work is not Work.NONE and verdict.reason not in _ABOUT_THE_APPLICATION:
+        return verdict.synced or (ConditionStatus.FALSE, verdict.reason, verdict.message)
+    if new.differences:
+        return ConditionStatus.FALSE, Reason.DRIFT_DETECTED, describe(new.differences)
+    return verdict.synced or (ConditionStatus.TRUE, Reason.SYNCED, "the provider was observed and the spec is applied")
 
 
 def _health(snapshot: Snapshot, verdict: Verdict, health: HealthStatus | None) -> tuple[ConditionStatus, Reason, str]:

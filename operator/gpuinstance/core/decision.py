@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from gpuinstance.api.status import GPUInstanceStatus
-from gpuinstance.core.model import Order, Port, Software
+from gpuinstance.core.model import Order, PlanChoice, Port, Software
 
 
 class Need(Enum):
@@ -81,13 +81,92 @@ class GrowDisk:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSoftware:
-    """Reset a machine to other software; its data is kept."""
+    """Reset a machine to other software."""
 
     machine_id: str
     software: Software
+    keep_data: bool = True
 
 
-Action = Create | Start | Stop | Restart | Delete | SetPorts | GrowDisk | ChangeSoftware
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Make a machine anew in place, as it was bought."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstall:
+    """Install a template on a machine."""
+
+    machine_id: str
+    template_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegenerateNetworking:
+    """Set a machine's network up anew."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchToMonthly:
+    """Pay for a machine monthly from now on."""
+
+    machine_id: str
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpgrade:
+    """Order another plan for a machine."""
+
+    machine_id: str
+    choice: PlanChoice
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyUpgrade:
+    """Begin to resize a machine as ordered and paid."""
+
+    machine_id: str
+    disk_gb: int | None
+    """The new disk of a custom plan; None: as the plan says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmUpgrade:
+    """Keep the new sizes of a resized machine."""
+
+    machine_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevertUpgrade:
+    """Give a resized machine its old sizes back."""
+
+    machine_id: str
+
+
+Action = (
+    Create
+    | Start
+    | Stop
+    | Restart
+    | Delete
+    | SetPorts
+    | GrowDisk
+    | ChangeSoftware
+    | Rebuild
+    | Reinstall
+    | RegenerateNetworking
+    | SwitchToMonthly
+    | OrderUpgrade
+    | ApplyUpgrade
+    | ConfirmUpgrade
+    | RevertUpgrade
+)
 """One change at the provider; a pass performs at most one."""
 
 
@@ -102,6 +181,8 @@ class Decision:
     """If set, nothing else counts: gather this fact and ask again."""
     release: bool = False
     """True when the object may go: its machine is shown as gone, or was never bought."""
+    remove: bool = False
+    """Never: an instance is deleted by people only."""
     requeue_after: timedelta | None = None
     """When to look again; None leaves it to the steady poll."""
     rule: str = ""

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from gpuinstance.api.words import BillingMode, PortProtocol
+from gpuinstance.api.words import BillingCycle, BillingMode, PortProtocol
 
 
 class MachineState(StrEnum):
@@ -37,7 +37,11 @@ class MachineState(StrEnum):
     REMOVED = "Removed"
     """The provider itself says that it is gone."""
     SUSPENDED = "Suspended"
-    """Blocked by the provider (unpaid, frozen, locked): never touched."""
+    """Blocked by the provider (unpaid, frozen) or locked by its owner: never touched."""
+    RESIZING = "Resizing"
+    """Being moved to another plan."""
+    RESIZED = "Resized"
+    """Runs with the sizes of another plan, which somebody has to confirm or revert."""
     UNKNOWN = "Unknown"
 
     @property
@@ -58,6 +62,8 @@ _CHANGING = frozenset(
         MachineState.STOPPING,
         MachineState.MIGRATING,
         MachineState.REMOVING,
+        MachineState.RESIZING,
+        MachineState.RESIZED,
         MachineState.UNKNOWN,
     }
 )
@@ -81,6 +87,18 @@ class Port:
     protocol: PortProtocol
     address: str | None = None
     """`https://host` for http, `host:port` for tcp; None while the provider shows none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a plan gives a machine; 0 where the provider names none."""
+
+    ram_mb: int
+    cpu: int
+    disk_gb: int
+
+    def __str__(self) -> str:
+        return f"{self.cpu} CPU, {self.ram_mb} MB RAM, {self.disk_gb} GB disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +128,9 @@ class Machine:
     started_at: datetime | None = None
     """When it was last started; changes at each start and restart."""
     stopped_at: datetime | None = None
+    host: str = ""
+    """Its own address, where the provider gives it one and every port is reachable there; else empty."""
+    sizes: Sizes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,8 @@ class Product:
     min_rootfs_gb: int = 0
     max_rootfs_gb: int = 0
     """0 where the provider names no limit."""
+    cycle_prices: tuple[tuple[BillingCycle, Decimal], ...] = ()
+    """(cycle, total USD for one cycle), where the provider bills by cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +192,8 @@ class Template:
     ports: tuple[Port, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     min_cuda_version: str | None = None
+    installed_by_provider: bool = False
+    """True where the template is named in the order, and its content is nobody's business but the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,8 @@ class Software:
     entrypoint: str | None = None
     env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     volumes: tuple[Volume, ...] = ()
+    template_id: str | None = None
+    """The template that the provider installs; None where an image is named instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +237,48 @@ class Order:
     min_cuda_version: str | None
     hourly_price: Decimal | None
     """USD per hour for the whole machine (all GPUs), for the price cap and the status."""
+    billing_cycle: BillingCycle | None = None
+    ssh_keys: tuple[str, ...] = ()
+    """Names of keys that are stored at the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes on sale to an existing machine. Prices are USD."""
+
+    id: str
+    name: str
+    sizes: Sizes
+    cycle_prices: tuple[tuple[BillingCycle, Decimal], ...] = ()
+    """(cycle, total for one cycle) of the whole plan; what an upgrade to it costs is said by its invoice."""
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChoice:
+    """What a machine is to become: a plan on sale, and for a custom plan its sizes. None: as the plan says."""
+
+    plan_id: str
+    ram_mb: int | None = None
+    cpu: int | None = None
+    disk_gb: int | None = None
+    bandwidth: int | None = None
+    """In the provider's own unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeOrder:
+    """An upgrade that was ordered at the provider and not applied yet."""
+
+    id: str
+    order_id: str
+    invoice_id: str
+    total: Decimal | None
+    """USD; None where the provider's text is no number."""
+    due_date: str
+    """As the provider writes it."""
+    paid: bool = False
+    """True only where the provider says so in as many words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome
+from gpuinstance.core.differences import describe
 from gpuinstance.core.operations import is_recovery
 
 
@@ -31,10 +32,14 @@ _QUIET = frozenset(
         Reason.STOPPING,
         Reason.RESTARTING,
         Reason.RECREATING,
+        Reason.REBUILDING,
+        Reason.REINSTALLING,
+        Reason.REGENERATING_NETWORKING,
         Reason.APPLYING_CHANGE,
         Reason.HEALTH_CHECKING,
         Reason.TERMINATING,
         Reason.CONFIRMING_CREATE,
+        Reason.UPGRADING,
     }
 )
 """Progress, shown by the status alone."""
@@ -50,9 +55,12 @@ def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
         return _spot(old, new) or _drift(old, new) or News(Reason.READY, _ready_story(new, after), warning=False)
     reason = Reason(after.reason)
     if reason in _QUIET:
-        return _spot(old, new) or _recovery(old, new, after)
+        return _spot(old, new) or _recovery(old, new, after) or _drift(old, new)
     settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in (Reason.STOPPED, Reason.SUSPENDED)
-    return News(reason, after.message, warning=not settled_well)
+    as_asked = settled_well or reason is Reason.ADOPTING
+    drift = _drift(old, new)
+    message = after.message if drift is None else f"{after.message}; {drift.message}"
+    return News(reason, message, warning=not as_asked)
 
 
 def _same(before: Condition | None, after: Condition) -> bool:
@@ -75,10 +83,10 @@ def _recovery(old: GPUInstanceStatus, new: GPUInstanceStatus, ready: Condition) 
 
 
 def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
-    before, after = old.condition(ConditionType.SYNCED), new.condition(ConditionType.SYNCED)
-    if after is None or after.reason != Reason.DRIFT_DETECTED or (before is not None and before.reason == after.reason):
+    """Each difference is told as it comes to light, and not again while it stays, whatever else happens."""
+    if not new.differences or new.differences == old.differences:
         return None
-    return News(Reason.DRIFT_DETECTED, after.message, warning=True)
+    return News(Reason.DRIFT_DETECTED, describe(new.differences), warning=True)
 
 
 def _ready_story(status: GPUInstanceStatus, ready: Condition) -> str:

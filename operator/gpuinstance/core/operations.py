@@ -22,14 +22,19 @@ USUAL_DURATION = {
     OperationType.START: timedelta(minutes=3),
     OperationType.RESTART: timedelta(minutes=3),
     OperationType.CHANGE: timedelta(minutes=3),
+    OperationType.REBUILD: timedelta(minutes=10),
+    OperationType.REINSTALL: timedelta(minutes=10),
+    OperationType.REGENERATE_NETWORKING: timedelta(minutes=5),
 }
-"""What such an operation usually takes at Novita until Ready, image pull included."""
+"""What such an operation usually takes until Ready, pulling an image or installing a template included."""
 
 _FIRST_RETRY = timedelta(seconds=15)
 _SLOWEST_RETRY = timedelta(minutes=10)
 
 
-def begin(snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: str | None = None) -> Operation:
+def begin(
+    snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: str | None = None, target: str | None = None
+) -> Operation:
     """Return a new intent. Refusals of the same kind of operation before it are counted on."""
     before = snapshot.operation
     same = before is not None and before.type is kind and before.generation == snapshot.generation
@@ -43,6 +48,7 @@ def begin(snapshot: Snapshot, kind: OperationType, *, attempt: int = 1, token: s
         phase=OperationPhase.INITIATED,
         generation=snapshot.generation,
         token=token,
+        target=target,
         started_at=snapshot.now,
         # A call that is sent again because it had no effect gets no time of its own.
         deadline=before.deadline if again and before is not None else snapshot.now + _time_allowed(snapshot.spec, kind),
@@ -64,7 +70,7 @@ def _is_sent_again(before: Operation, token: str | None) -> bool:
 
 def _time_allowed(spec: GPUInstanceSpec, kind: OperationType) -> timedelta:
     limits = spec.timeouts
-    if kind is OperationType.CREATE:
+    if kind in _AS_LONG_AS_A_CREATE:
         return limits.create
     if kind is OperationType.RECREATE:
         return limits.delete + limits.create
@@ -73,6 +79,14 @@ def _time_allowed(spec: GPUInstanceSpec, kind: OperationType) -> timedelta:
     if kind is OperationType.DELETE:
         return limits.delete
     return limits.start
+
+
+_AS_LONG_AS_A_CREATE = (
+    OperationType.CREATE,
+    OperationType.REBUILD,
+    OperationType.REINSTALL,
+    OperationType.REGENERATE_NETWORKING,
+)
 
 
 def estimated_end(snapshot: Snapshot, operation: Operation) -> dict[str, Any]:
@@ -88,6 +102,38 @@ def reach(operation: Operation, phase: OperationPhase, snapshot: Snapshot) -> Op
     moment = {f"{_MOMENT[phase]}_at": snapshot.now}
     return operation.model_copy(update={"phase": phase, "phases": operation.phases.model_copy(update=moment)})
 
+
+def arrive(operation: Operation, snapshot: Snapshot) -> Operation:
+    """Return the operation as accepted, whatever became of its call's answer; as it is if that was known."""
+    if operation.phase is not OperationPhase.INITIATED:
+        return operation
+    return reach(operation, OperationPhase.MONITORING, snapshot).model_copy(update={"error": None})
+
+
+def see_changing(operation: Operation, snapshot: Snapshot) -> Operation:
+    """Return the operation of a machine that moves as asked: it has arrived, and where that matters it is noted."""
+    under_way = operation.phase in (OperationPhase.INITIATED, OperationPhase.MONITORING)
+    noted = operation.type not in _ENDS_AS_IT_BEGAN or operation.phases.changing_at is not None
+    return arrive(operation, snapshot) if noted or not under_way else _at(operation, snapshot, "changing_at")
+
+
+def come_up(operation: Operation, snapshot: Snapshot) -> Operation:
+    """Return the operation of a machine that is up again: from here on it only has to become healthy."""
+    return _at(operation, snapshot, "running_at")
+
+
+def _at(operation: Operation, snapshot: Snapshot, moment: str) -> Operation:
+    arrived = arrive(operation, snapshot)
+    return arrived.model_copy(update={"phases": arrived.phases.model_copy(update={moment: snapshot.now})})
+
+
+_ENDS_AS_IT_BEGAN = (
+    OperationType.RESTART,
+    OperationType.REBUILD,
+    OperationType.REINSTALL,
+    OperationType.REGENERATE_NETWORKING,
+)
+"""The state after such an operation is the one before it: only what was seen between tells them apart."""
 
 _MOMENT = {
     OperationPhase.INITIATED: "initiated",
@@ -164,6 +210,20 @@ def has_restarted(operation: Operation, machine: Machine) -> bool:
     before, now = operation.machine_started_at, machine.started_at
     # A status keeps whole seconds.
     return now is not None and (before is None or now.replace(microsecond=0) > before)
+
+
+def has_changed(operation: Operation, machine: Machine) -> bool:
+    """True if the provider was seen at work on the machine since the operation began, or its trace is seen."""
+    return operation.phases.changing_at is not None or has_restarted(operation, machine)
+
+
+def replacement(snapshot: Snapshot) -> Operation | None:
+    """Return the replacement under way, old machine first; a token that is set meanwhile asks for nothing more."""
+    operation = snapshot.in_flight(OperationType.RECREATE)
+    if operation is None or is_recovery(operation):
+        return operation
+    token, handled = snapshot.spec.actions.recreate, snapshot.status.handled_actions.recreate
+    return operation if token is not None and token != handled else None
 
 
 def is_shown(operation: Operation, machine: Machine, snapshot: Snapshot) -> bool:

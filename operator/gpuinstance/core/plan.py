@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import DEFAULT_ROOTFS_GB, GPUInstanceSpec
 from gpuinstance.core.model import Order, Port, Product, Region, Software, Template, Volume
-from gpuinstance.core.pricing import choose_product, hourly_price
+from gpuinstance.core.pricing import choose_product, price_of
 from gpuinstance.core.snapshot import Refusal
 
 _MAX_PORTS = 15
@@ -31,6 +31,7 @@ def make_order(
     if isinstance(choice, Refusal):
         return choice
     product, region = choice
+    place = region or _location(spec)
     ports = _ports(spec, template)
     rootfs = _rootfs(spec, template, product)
     software = make_software(spec, env=env, template=template)
@@ -40,8 +41,8 @@ def make_order(
         name="",
         product_id=product.id,
         product_name=product.name,
-        region_id=region.id if region else None,
-        region_name=region.name if region else None,
+        region_id=place.id if place else None,
+        region_name=place.name if place else None,
         gpu_count=spec.gpu_count,
         rootfs_gb=rootfs,
         software=software,
@@ -49,8 +50,15 @@ def make_order(
         billing_mode=spec.billing.mode,
         months=spec.billing.months,
         min_cuda_version=spec.min_cuda_version or (template.min_cuda_version if template else None),
-        hourly_price=hourly_price(product, spec.billing.mode, spec.billing.months, spec.gpu_count),
+        hourly_price=price_of(spec, product),
+        billing_cycle=spec.hostwinds.billing_cycle if spec.hostwinds else None,
+        ssh_keys=tuple(spec.hostwinds.ssh_keys or ()) if spec.hostwinds else (),
     )
+
+
+def _location(spec: GPUInstanceSpec) -> Region | None:
+    """Return the place that the spec names by the provider's number."""
+    return Region(str(spec.hostwinds.location_id), str(spec.hostwinds.location_id)) if spec.hostwinds else None
 
 
 def _ports(spec: GPUInstanceSpec, template: Template | None) -> tuple[Port, ...]:
@@ -60,6 +68,8 @@ def _ports(spec: GPUInstanceSpec, template: Template | None) -> tuple[Port, ...]
 
 
 def _rootfs(spec: GPUInstanceSpec, template: Template | None, product: Product) -> int:
+    if template is not None and template.installed_by_provider:
+        return product.min_rootfs_gb  # The plan says how large its disk is.
     size = spec.rootfs_size_gb or (template.rootfs_gb if template else None) or DEFAULT_ROOTFS_GB
     return max(size, product.min_rootfs_gb)
 
@@ -75,6 +85,7 @@ def make_software(spec: GPUInstanceSpec, *, env: Sequence[tuple[str, str]], temp
         entrypoint=spec.entrypoint if spec.entrypoint is not None else (template.entrypoint if template else None),
         env=tuple(merged.items()),
         volumes=tuple(Volume(v.id, v.mount_path) for v in spec.network_volumes or ()),
+        template_id=template.id if template is not None and template.installed_by_provider else None,
     )
 
 
@@ -87,6 +98,6 @@ def _check(product: Product, ports: Sequence[Port], software: Software, rootfs_g
         words = f"{len(ports)} ports are more than the {_MAX_PORTS} that a machine can have"
     elif len(software.env) > _MAX_ENV:
         words = f"{len(software.env)} environment variables are more than the {_MAX_ENV} that a machine can have"
-    elif not software.image:
+    elif not software.image and software.template_id is None:
         words = "the template names no image"
     return Refusal(Reason.UNSUPPORTED_BY_PROVIDER, f"{words}: change the spec", needs_person=True) if words else None

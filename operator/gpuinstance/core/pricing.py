@@ -7,12 +7,23 @@ from decimal import Decimal
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
-from gpuinstance.api.words import BillingMode
+from gpuinstance.api.words import BillingCycle, BillingMode
 from gpuinstance.core.model import Order, Product, Region
 from gpuinstance.core.snapshot import Refusal
 
 HOURS_PER_MONTH = 730
 """A year's hours by twelve: how a monthly price is compared with an hourly cap."""
+
+HOURS = {
+    BillingCycle.HOURLY: 1,
+    BillingCycle.MONTHLY: HOURS_PER_MONTH,
+    BillingCycle.QUARTERLY: 3 * HOURS_PER_MONTH,
+    BillingCycle.SEMIANNUALLY: 6 * HOURS_PER_MONTH,
+    BillingCycle.ANNUALLY: 12 * HOURS_PER_MONTH,
+    BillingCycle.BIENNIALLY: 24 * HOURS_PER_MONTH,
+    BillingCycle.TRIENNIALLY: 36 * HOURS_PER_MONTH,
+}
+"""How long each cycle is."""
 
 
 def money(amount: Decimal | None) -> str:
@@ -35,9 +46,24 @@ def hourly_price(product: Product, mode: BillingMode, months: int | None, gpu_co
         unit = total / (HOURS_PER_MONTH * term) if total is not None else None
     else:
         unit = product.hourly_price
-    if unit is None or unit <= 0:
-        return None
-    return (unit * gpu_count).quantize(Decimal("0.00001"))
+    return _per_hour(unit * gpu_count) if unit is not None else None
+
+
+def cycle_price(product: Product, cycle: BillingCycle) -> Decimal | None:
+    """Return the price per hour of a machine that is billed by a cycle, or None where the provider names none."""
+    total = next((price for length, price in product.cycle_prices if length is cycle), None)
+    return _per_hour(total / HOURS[cycle]) if total is not None else None
+
+
+def price_of(spec: GPUInstanceSpec, product: Product) -> Decimal | None:
+    """Return the price per hour of the machine that the spec asks for; None where it is unknown or not offered."""
+    if spec.hostwinds is not None:
+        return cycle_price(product, spec.hostwinds.billing_cycle)
+    return hourly_price(product, spec.billing.mode, spec.billing.months, spec.gpu_count)
+
+
+def _per_hour(price: Decimal) -> Decimal | None:
+    return price.quantize(Decimal("0.00001")) if price > 0 else None
 
 
 def refuse_price(spec: GPUInstanceSpec, order: Order) -> Refusal | None:
@@ -74,16 +100,24 @@ def choose_product(
             names = ", ".join(region.id for region in regions)
             message = f"none of spec.regions is a region of {spec.provider}; it has: {names}"
             return Refusal(Reason.REGION_NOT_FOUND, message, needs_person=True)
-    mode, months, gpus = spec.billing.mode, spec.billing.months, spec.gpu_count
     for place in places:
-        offers = [
-            (price, -p.memory_per_gpu_gb, -p.cpu_per_gpu, p.id, p)
-            for p in wanted
-            if p.available and _sold_in(p, place) and (price := hourly_price(p, mode, months, gpus)) is not None
-        ]
+        offers = [p for p in wanted if p.available and _sold_in(p, place) and _is_offered(spec, p)]
         if offers:
-            return min(offers, key=lambda offer: offer[:4])[4], place
+            return min(offers, key=lambda p: _rank(spec, p)), place
     return _nothing_on_sale(spec, wanted)
+
+
+def _is_offered(spec: GPUInstanceSpec, product: Product) -> bool:
+    """Without a price a product is not sold in a mode; of a cycle, the price may just not be listed."""
+    if spec.hostwinds is not None:
+        return spec.billing.mode in product.modes
+    return price_of(spec, product) is not None
+
+
+def _rank(spec: GPUInstanceSpec, product: Product) -> tuple[Decimal, int, int, str]:
+    price = price_of(spec, product)
+    dearest = Decimal("Infinity")
+    return (dearest if price is None else price, -product.memory_per_gpu_gb, -product.cpu_per_gpu, product.id)
 
 
 def _matching(spec: GPUInstanceSpec, products: Sequence[Product]) -> list[Product]:

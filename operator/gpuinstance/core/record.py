@@ -14,15 +14,27 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Operation
 from gpuinstance.api.words import OperationPhase, OperationType, Phase
 from gpuinstance.core import operations
-from gpuinstance.core.decision import Action, ChangeSoftware, Create, Decision, Delete, GrowDisk, SetPorts
+from gpuinstance.core.decision import (
+    Action,
+    ChangeSoftware,
+    Create,
+    Decision,
+    Delete,
+    GrowDisk,
+    Rebuild,
+    RegenerateNetworking,
+    Reinstall,
+    SetPorts,
+)
 from gpuinstance.core.desired import applied_by_change
 from gpuinstance.core.rules.answers import PLACING, stuck, wait
 from gpuinstance.core.snapshot import Snapshot
+from gpuinstance.core.tokens import carried_out
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has taken the call on. `machine_id` is set for a create."""
+    """The provider has taken the call on. `machine_id` is set for a create, where the provider tells it."""
 
     machine_id: str | None = None
 
@@ -78,6 +90,8 @@ def record(snapshot: Snapshot, action: Action, answer: Answer) -> Decision:
         return wait(snapshot, Phase.CREATED, Reason.CREATING, PLACING, **changes)
     if isinstance(action, ChangeSoftware | SetPorts | GrowDisk):
         changes["applied"] = applied_by_change(status.applied, operation.token or "")
+    if isinstance(action, Rebuild | Reinstall | RegenerateNetworking):
+        changes |= carried_out(status, operation)
     return Decision(status=status.model_copy(update=changes), requeue_after=again)
 
 

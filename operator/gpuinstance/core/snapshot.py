@@ -37,6 +37,12 @@ class Limits:
     can_change_ports: bool
     can_grow_disk: bool
     can_change_software: bool
+    publishes_ports: bool
+    """False: a machine has an address of its own, and each port is reachable there."""
+    rebuilds_in_place: bool
+    """True: a machine can be made anew under the same id, without another purchase."""
+    upgrades_are_ordered: bool
+    """True: another plan has to be ordered and paid, by an InstanceUpgrade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Seen:
     """Those of the same namespace and name but another uid: never ours."""
     listed_at: datetime
     """When the listing was requested; it is at least this fresh."""
+    candidates: tuple[Machine, ...] = ()
+    """The machine that `spec.adopt` names, if it is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,19 @@ class Neighbours:
     in_trouble: int
 
 
+@dataclass(frozen=True, slots=True)
+class FoundUpgrade:
+    """An InstanceUpgrade as far as its instance has to know it."""
+
+    name: str
+    uid: str
+    machine_id: str
+    holds: bool
+    """True while it changes the machine."""
+    ports: str | None = None
+    """The ports that it has published instead of the spec's, as `22/tcp,80/http`; None if it changed none."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One object, its machine, and the moment."""
@@ -115,6 +136,10 @@ class Snapshot:
     identity: Identity
     limits: Limits
     view: Seen | Blind
+    upgrade: FoundUpgrade | None = None
+    """The upgrade that holds the machine, else the last one that succeeded."""
+    claimed_by: str | None = None
+    """Who else owns the machine in `spec.adopt`, in words."""
     plan: Order | Refusal | None = None
     """What would be bought now; gathered on demand."""
     software: Software | Refusal | None = None
@@ -181,6 +206,14 @@ class Snapshot:
     def machine(self) -> Machine | None:
         """The recorded machine, if it exists."""
         return next((m for m in self.alive if m.id == self.machine_id), None)
+
+    @property
+    def is_being_upgraded(self) -> bool:
+        """True while an InstanceUpgrade changes the machine, or what it has made of it was not noted yet."""
+        upgrade, recorded = self.upgrade, self.status.instance
+        if upgrade is None or recorded is None or recorded.id != upgrade.machine_id:
+            return False
+        return upgrade.holds or recorded.upgraded_by != upgrade.uid
 
     @property
     def listed_at(self) -> datetime:

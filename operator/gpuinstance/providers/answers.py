@@ -1,9 +1,9 @@
 """What an HTTP answer means: the one place where statuses and error bodies become the errors of `base`.
 
-Called by `http` with the bytes that came back, and by adapters when a parsed answer lacks what it must
-hold. Pure: no request is sent from here, nothing is retried, no clock is read. How one provider words
-its errors is data, a `Dialect`, given by its adapter. Every text that leaves this room is one short
-line without control characters, and without the secrets named in the `Call`.
+Called by `http` with the bytes that came back, and by adapters when a parsed answer is a refusal or lacks
+what it must hold. Pure: no request is sent from here, nothing is retried, no clock is read. How one
+provider words its errors is data, a `Dialect`, given by its adapter. Every text that leaves this room is
+one short line without control characters, and without the secrets named in the `Call`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from gpuinstance.api.reasons import Reason
+from gpuinstance.logs import without_secrets
 from gpuinstance.providers.base import (
     NotFound,
     ProviderError,
@@ -28,6 +29,7 @@ from gpuinstance.providers.base import (
     UnknownOutcome,
     WrongState,
 )
+from gpuinstance.providers.dialects import Dialect, Refusal, Rules
 
 MAX_EXCERPT = 200
 """Characters of a provider's own words that an error may quote."""
@@ -36,7 +38,6 @@ MAX_RETRY_AFTER = 3600.0
 """Seconds. A provider that asks for a longer pause is asked again after an hour: one call is no load,
 and a nonsensical header must not silence the operator for days."""
 
-_SHORTEST_SECRET = 4  # blotting out shorter values would blot out the message and protect nothing
 _ERROR_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
@@ -65,29 +66,6 @@ class Answer:
     """The header, unparsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Which error a provider's word stands for; `reason` None keeps the reason of the class."""
-
-    error: type[ProviderError]
-    reason: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How one provider says no."""
-
-    provider: str
-    """Its name in messages."""
-    names: Mapping[str, Refusal]
-    """By the error's name: definite."""
-    phrases: tuple[tuple[re.Pattern[str], Refusal], ...] = ()
-    """By words in the message, where the name is missing or says nothing."""
-    absent: tuple[tuple[re.Pattern[str], Refusal], ...] = ()
-    """By words in the message of a "not found": things that a call names beside its own subject. A
-    registry login that is not found must never look like a machine that is gone."""
-
-
 def value_of(answer: Answer, call: Call, dialect: Dialect, *, now: datetime) -> object:
     """Return the JSON value of a successful answer, None for an empty one; raise what a failure means.
 
@@ -98,6 +76,13 @@ def value_of(answer: Answer, call: Call, dialect: Dialect, *, now: datetime) -> 
     raise _failure(answer, call, dialect, now)
 
 
+def refused(call: Call, dialect: Dialect, text: object, *, code: str = "") -> ProviderError:
+    """Return the error for a no that came with the status of a success: only its words can decide."""
+    words = excerpt(text, call.secrets)
+    refusal = _first(dialect.certain, words) or _first(dialect.phrases, words) or Refusal(Rejected)
+    return _no(refusal, call, dialect, words, code or "an error without words")
+
+
 def unusable(call: Call, dialect: Dialect, why: str, *, code: str = "") -> ProviderError:
     """Return the error for a request that was sent and brought nothing that can be used."""
     if call.changes:
@@ -106,12 +91,14 @@ def unusable(call: Call, dialect: Dialect, why: str, *, code: str = "") -> Provi
 
 
 def excerpt(text: object, secrets: tuple[str, ...] = ()) -> str:
-    """Return a provider's words as one short printable line, with `secrets` blotted out."""
+    """Return a provider's words as one short printable line.
+
+    Where there are `secrets`, they are blotted out, and so are those that the log keeps, however they are written.
+    """
     if not isinstance(text, str):
         return ""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
+    if secrets:
+        text = without_secrets(text, secrets)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= MAX_EXCERPT else line[: MAX_EXCERPT - 1] + "…"
 
@@ -152,18 +139,31 @@ def _success(answer: Answer, call: Call, dialect: Dialect) -> object:
 
 
 def _failure(answer: Answer, call: Call, dialect: Dialect, now: datetime) -> ProviderError:
-    name, text = _words(answer.body, call.secrets)
+    name, text = _words(answer.body, call.secrets, dialect)
     code = name or f"HTTP {answer.status}"
-    if not _is_definite(answer.status):
+    refusal = _first(dialect.certain, text)
+    if refusal is None and not _is_definite(answer.status):
         why = f"HTTP {answer.status}: {text}" if text else f"HTTP {answer.status}"
         return unusable(call, dialect, why, code=code)
-    refusal = _refusal(answer.status, name, text, dialect)
+    retry_after = parse_retry_after(answer.retry_after, now=now)
+    refusal = refusal or _refusal(answer.status, name, text, dialect)
+    if refusal.error is UnknownOutcome:
+        refusal = Refusal(Unavailable)  # trouble, but with a status that says that nothing was done
+    return _no(refusal, call, dialect, text, code, retry_after)
+
+
+def _no(
+    refusal: Refusal, call: Call, dialect: Dialect, text: str, code: str, retry_after: float | None = None
+) -> ProviderError:
+    if refusal.error is UnknownOutcome:
+        return unusable(call, dialect, text, code=code)
     if refusal == _ABSENT:
         refusal = _first(dialect.absent, text) or Refusal(NotFound if call.missing else Rejected, call.missing)
     no = f"{dialect.provider} refused {call.what}: {text or code}"
     if refusal.error is RateLimited:
-        retry_after = parse_retry_after(answer.retry_after, now=now)
         return RateLimited(no, retry_after=retry_after, code=code)
+    if refusal.error is Unauthorized and dialect.unauthorized:
+        no = f"{no}; {dialect.unauthorized}"
     return refusal.error(no, reason=refusal.reason, code=code)
 
 
@@ -191,7 +191,7 @@ def _refusal(status: int, name: str, text: str, dialect: Dialect) -> Refusal:
     return _first(dialect.phrases, text) or fallback.get(status, Refusal(Rejected))
 
 
-def _first(rules: tuple[tuple[re.Pattern[str], Refusal], ...], text: str) -> Refusal | None:
+def _first(rules: Rules, text: str) -> Refusal | None:
     return next((refusal for pattern, refusal in rules if pattern.search(text)), None)
 
 
@@ -206,23 +206,13 @@ _BY_STATUS: Mapping[int, Refusal] = {
 }
 
 
-def _words(body: bytes | None, secrets: tuple[str, ...]) -> tuple[str, str]:
-    """Return (name, text) of an error body, each empty where it has none.
-
-    Read are the shapes `{"reason", "message"}`, `{"code": "NAME", "msg"}`, `{"error": {"code",
-    "message"}}` and `{"error": "…"}`: surfaces of one provider differ.
-    """
+def _words(body: bytes | None, secrets: tuple[str, ...], dialect: Dialect) -> tuple[str, str]:
+    """Return (name, text) of an error body, each empty where it has none."""
     try:
-        value = json.loads(body or b"")
+        spoken = dialect.read(json.loads(body or b""))
     except (ValueError, RecursionError):
         return "", ""
-    if not isinstance(value, dict):
-        return "", ""
-    inner = value.get("error")
-    nested = inner if isinstance(inner, dict) else {}
-    named = (value.get("reason"), value.get("code"), nested.get("code"), inner)
-    spoken = (value.get("message"), nested.get("message"), value.get("msg"), inner, value.get("reason"))
-    text = next((words for words in (excerpt(v, secrets) for v in spoken) if words), "")
+    text = next((words for words in (excerpt(it, secrets) for it in spoken.texts) if words), "")
     # Some surfaces put the name where the text belongs.
-    name = next((v for v in (*named, text) if isinstance(v, str) and _ERROR_NAME.fullmatch(v)), "")
+    name = next((it for it in (*spoken.names, text) if isinstance(it, str) and _ERROR_NAME.fullmatch(it)), "")
     return name, text

@@ -9,7 +9,9 @@ The tree of errors, named by what the caller does next:
     ├── NotFound          the machine (or product, template …) does not exist: positive knowledge
     ├── RateLimited       come back after `retry_after`
     ├── Unavailable       nothing was changed; try again later
-    │   └── IncompleteListing   not every page was read: absence from it means nothing
+    │   ├── IncompleteListing   not every page was read: absence from it means nothing
+    │   ├── CircuitOpen         the provider is broken and is left alone until `retry_after`; nothing was sent
+    │   └── NotLeading          another process may act by now, so this one must not; nothing was sent
     ├── OutOfCapacity     nothing was changed; the provider has none to sell now
     ├── Unauthorized      the credential is refused: a person or a changed Secret helps
     ├── Rejected          a definite no, with a reason: the request itself has to change
@@ -27,7 +29,19 @@ from typing import Protocol
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import Listing, Machine, Order, Port, Product, Region, Software, Template
+from gpuinstance.core.model import (
+    Listing,
+    Machine,
+    Order,
+    Plan,
+    PlanChoice,
+    Port,
+    Product,
+    Region,
+    Software,
+    Template,
+    UpgradeOrder,
+)
 
 
 class ProviderError(Exception):
@@ -72,6 +86,20 @@ class IncompleteListing(Unavailable):
     """Pages were missing, repeated or contradictory."""
 
 
+class CircuitOpen(Unavailable):
+    """Call after call has failed: nothing was sent, nor will be for `retry_after` seconds."""
+
+    reason = Reason.CIRCUIT_OPEN
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotLeading(Unavailable):
+    """The lease of this process is lost: nothing was sent, and nothing will be."""
+
+
 class OutOfCapacity(ProviderError):
     """The provider has no such machine free now."""
 
@@ -114,6 +142,14 @@ class Capabilities:
     can_change_software: bool
     max_gpu_count: int
     max_rootfs_gb: int
+    publishes_ports: bool = True
+    """False: a machine has an address of its own, and each port is reachable there."""
+    create_returns_id: bool = True
+    """False: a new machine is found by its name."""
+    rebuilds_in_place: bool = False
+    """True: `rebuild`, `reinstall` and `regenerate_networking` exist."""
+    upgrades_are_ordered: bool = False
+    """True: a machine changes its plan by order, invoice, payment, resize and confirmation."""
 
 
 class Provider(Protocol):
@@ -149,8 +185,8 @@ class Provider(Protocol):
     async def list_registry_auths(self) -> Sequence[str]:
         """Ids of the registry credentials that are stored at the provider."""
 
-    async def create(self, order: Order) -> str:
-        """Buy a machine; returns its id. Not idempotent at any provider: look before and after."""
+    async def create(self, order: Order) -> str | None:
+        """Buy a machine; returns its id where the provider tells it. Not idempotent: look before and after."""
 
     async def start(self, machine_id: str) -> None:
         """Bring a stopped machine up; WrongState if it is not stopped."""
@@ -172,6 +208,39 @@ class Provider(Protocol):
 
     async def change_software(self, machine_id: str, software: Software, *, keep_data: bool) -> None:
         """Reset the machine to another image, environment or command."""
+
+    async def switch_to_monthly(self, machine_id: str, months: int) -> None:
+        """Pay for a machine monthly from now on: a purchase."""
+
+    async def rename(self, machine_id: str, name: str) -> None:
+        """Give a machine another name."""
+
+    async def rebuild(self, machine_id: str) -> None:
+        """Make the machine anew in place, as it was bought: its disk is lost, its address may change."""
+
+    async def reinstall(self, machine_id: str, template_id: str) -> None:
+        """Install a template on the machine: its disk is lost."""
+
+    async def regenerate_networking(self, machine_id: str) -> None:
+        """Set the machine's network up anew; restarts it."""
+
+    async def list_plans(self, machine_id: str) -> Sequence[Plan]:
+        """The plans that the machine may be moved to, its own one included."""
+
+    async def get_upgrade_order(self, machine_id: str) -> UpgradeOrder | None:
+        """The open upgrade order of the machine. None says that the provider shows none, nothing more."""
+
+    async def order_upgrade(self, machine_id: str, choice: PlanChoice) -> None:
+        """Order another plan. It makes an invoice; a second call may make a second one."""
+
+    async def apply_upgrade(self, machine_id: str, *, disk_gb: int | None) -> None:
+        """Begin to resize the machine as ordered and paid; `disk_gb` names the new disk of a custom plan."""
+
+    async def confirm_upgrade(self, machine_id: str) -> None:
+        """Keep the new sizes of a resized machine; WrongState if it is not resized."""
+
+    async def revert_upgrade(self, machine_id: str) -> None:
+        """Give a resized machine its old sizes back; WrongState if it is not resized."""
 
     async def aclose(self) -> None:
         """Release connections."""

@@ -1,22 +1,24 @@
-"""The HTTP edge of all providers: one bearer token, bounded in time, size and connections.
+"""The HTTP edge of all providers: one credential, bounded in time, size and connections.
 
-Called by adapters only. A *read* is repeated a few times when the connection or the server fails. A
-*change* is never repeated once a byte of it may have been sent: only a connection that was never made
-is tried a second time. What an answer means is judged in `answers`; this room only gets one, or says
-why there is none. It must never put a header, the token or an exception's own text into a message.
+Called by `http_json` and `http_form`, which say how a request looks and where the credential is in it. A
+*read* is repeated a few times when the connection or the server fails, whatever its method. A *change* is
+never repeated once a byte of it may have been sent: only a connection that was never made is tried a
+second time. What an answer means is judged in `answers`; this room only gets one, or says why there is
+none. It must never put a header, the credential or an exception's own text into a message.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import TypedDict
+from urllib.parse import quote_plus
 
 import httpx
 from tenacity import (
@@ -31,8 +33,11 @@ from tenacity import (
 
 from gpuinstance import __version__
 from gpuinstance.api.reasons import Reason
-from gpuinstance.providers.answers import Answer, Call, Dialect, unusable, value_of
+from gpuinstance.providers.answers import Answer, Call, unusable, value_of
 from gpuinstance.providers.base import ProviderError, Unauthorized, Unavailable
+from gpuinstance.providers.dialects import Dialect
+from gpuinstance.providers.governing.leave import ask_leave
+from gpuinstance.providers.last_word import last_word
 
 _UNSENT = (
     httpx.ConnectError,
@@ -46,7 +51,10 @@ _UNSENT = (
 _FAILED = (httpx.RequestError, OSError)
 """Every way in which a request can end without an answer; OSError holds timeouts and TLS alerts."""
 
-_BEARER = re.compile(r"[\x21-\x7e]+")
+_KEY = re.compile(r"[\x21-\x7e]+")
+
+_ANY_IPV4 = "0.0.0.0"
+"""As the near end of a connection it leaves IPv6 out: names are then resolved to IPv4 alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,57 +91,82 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class HttpEdge:
-    """One account at one HTTP API.
+class Wiring(TypedDict, total=False):
+    """What every edge takes beside address, key and dialect. `transport`, `sleep` and `now` are seams for tests."""
 
-    Raises Unauthorized with reason CredentialsUnavailable if `api_key` cannot be a bearer token.
+    limits: Limits
+    transport: httpx.AsyncBaseTransport | None
+    sleep: Callable[[float], Awaitable[None]]
+    now: Callable[[], datetime]
+
+
+def clean_key(api_key: str) -> str:
+    """Return the key as it is sent: a Secret made from a file ends in a newline.
+
+    Raises Unauthorized with reason CredentialsUnavailable if it cannot be a key.
     """
+    key = api_key.strip()
+    if not _KEY.fullmatch(key):
+        raise Unauthorized(
+            "the API key is empty or holds characters that are in no key",
+            reason=Reason.CREDENTIALS_UNAVAILABLE,
+        )
+    return key
+
+
+class HttpEdge:
+    """One account at one HTTP API. `key` is clean; `only_ipv4` keeps connections off IPv6."""
 
     def __init__(
         self,
         base_url: str,
-        api_key: str,
+        key: str,
         dialect: Dialect,
         *,
+        headers: Mapping[str, str],
+        only_ipv4: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        token = api_key.strip()  # a Secret made from a file ends in a newline
-        if not _BEARER.fullmatch(token):
-            raise Unauthorized(
-                "the API key is empty or holds characters that no HTTP header can carry",
-                reason=Reason.CREDENTIALS_UNAVAILABLE,
-            )
-        self._token = token
+        self._secrets = tuple({key, quote_plus(key)})
         self._dialect = dialect
         self._limits = limits
         self._sleep = sleep
         self._now = now
+        connections = httpx.Limits(max_connections=limits.connections, max_keepalive_connections=limits.connections)
+        mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
+        if only_ipv4 and transport is None:
+            # A mount, unlike a transport, leaves the proxies of the environment in force.
+            mounts["all://"] = httpx.AsyncHTTPTransport(verify=_trust(), limits=connections, local_address=_ANY_IPV4)
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={
-                "Authorization": f"Bearer {token}",
                 "Accept": "application/json",
                 # Compressed bodies would unpack to more than `body_bytes` before they can be counted.
                 "Accept-Encoding": "identity",
-                "Content-Type": "application/json",
                 "User-Agent": f"gpu-instance-operator/{__version__}",
+                **headers,
             },
             timeout=httpx.Timeout(
                 limits.total,
                 connect=min(limits.connect, limits.total / 4),
                 pool=min(limits.queue, limits.total / 2),
             ),
-            limits=httpx.Limits(max_connections=limits.connections, max_keepalive_connections=limits.connections),
+            limits=connections,
             follow_redirects=False,
             verify=_trust(),
             transport=transport,
+            mounts=mounts,
         )
 
-    async def read(self, call: Call, path: str, params: Mapping[str, str | int]) -> object:
-        """GET: return the JSON value, None for an empty answer.
+    def veil(self, call: Call) -> Call:
+        """Return the call with the key among its secrets, for whoever judges an answer further."""
+        return replace(call, secrets=(*call.secrets, *self._secrets))
+
+    async def _read(self, call: Call, request: httpx.Request) -> object:
+        """Return the JSON value that answers a request without effect, None for an empty answer.
 
         Raises Unavailable after the last attempt, RateLimited at once, and what `answers` names.
         """
@@ -144,14 +177,13 @@ class HttpEdge:
             sleep=self._sleep,
             retry_error_callback=_last_outcome,
         )
-        request = self._client.build_request("GET", path, params=dict(params))
         return await self._judged(call, retrying, request)
 
-    async def change(self, call: Call, path: str, body: Mapping[str, object]) -> object:
-        """POST: return the JSON value, None for an empty answer.
+    async def _change(self, call: Call, request: httpx.Request) -> object:
+        """Return the JSON value that answers a request with an effect, None for an empty answer.
 
         Raises UnknownOutcome wherever the request may have taken effect, Unavailable only where
-        nothing was sent or the refusal is certain.
+        nothing was sent or the refusal is certain, and NotLeading, which is one of the former.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_UNSENT),
@@ -160,7 +192,7 @@ class HttpEdge:
             sleep=self._sleep,
             retry_error_callback=_last_outcome,
         )
-        request = self._client.build_request("POST", path, content=json.dumps(body).encode())
+        request.extensions["trace"] = last_word
         return await self._judged(call, retrying, request)
 
     async def aclose(self) -> None:
@@ -168,7 +200,7 @@ class HttpEdge:
         await self._client.aclose()
 
     async def _judged(self, call: Call, retrying: AsyncRetrying, request: httpx.Request) -> object:
-        call = replace(call, secrets=(*call.secrets, self._token))
+        call = self.veil(call)
         if self._client.is_closed:
             raise Unavailable(f"{call.what} was not sent: the client has been closed")
         try:
@@ -179,6 +211,7 @@ class HttpEdge:
         return value_of(answer, call, self._dialect, now=self._now())
 
     async def _send(self, request: httpx.Request) -> Answer:
+        await ask_leave()  # before the time of the attempt begins: waiting here is certainly unsent
         async with asyncio.timeout(self._limits.total):
             response = await self._client.send(request, stream=True)
             try:

@@ -1,4 +1,4 @@
-"""Field types for answers whose types cannot be relied upon.
+"""The base of wire models, and field types for answers whose types cannot be relied upon.
 
 Used by the wire models of adapters. A value that cannot be read becomes "none" (None, an empty text, an
 empty tuple) and never an error: one odd optional field must not hide a whole account. What must not be
@@ -11,12 +11,18 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 _LARGEST = Decimal(10) ** 15  # no id, price, size or time is larger; 1e999999 would not fit into memory
 _END_OF_TIME = Decimal(253_402_300_800)  # the year 10000 in unix seconds
 
 Item = TypeVar("Item")
+
+
+class Wire(BaseModel):
+    """Base of a provider's answers: unknown fields are dropped, and errors never quote the input."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 def _text(value: object) -> str:

@@ -1,9 +1,9 @@
 """What stands between `reconcile` and an adapter: each is a `Provider` itself, around another one.
 
-Built by the composition root, for one credential, as `SharedListing(Metered(adapter, recorder))`: only
-calls that really go out are counted. `Metered` counts and times. `SharedListing` lets thousands of
+Built by the composition root, for one credential, as `SharedListing(Governed(Metered(Fenced(adapter))))`:
+only calls that really go out are counted. `Metered` counts and times. `SharedListing` lets thousands of
 resources live on one request: one listing, one look at the catalogue. Changes pass through untouched;
-neither wrapper retries, delays or decides.
+neither of the two retries, delays or decides. The others have rooms of their own: `governed`, `fence`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import Listing, Machine, Order, Port, Product, Region, Software, Template
+from gpuinstance.core.model import (
+    Listing,
+    Machine,
+    Order,
+    Plan,
+    PlanChoice,
+    Port,
+    Product,
+    Region,
+    Software,
+    Template,
+    UpgradeOrder,
+)
 from gpuinstance.providers.base import Capabilities, Provider, ProviderError
 from gpuinstance.providers.http import utc_now
 from gpuinstance.providers.shelf import Shelf
@@ -34,7 +46,7 @@ FAILURE_SECONDS = 5.0
 Result = TypeVar("Result")
 
 
-class _Wrapper:
+class Wrapper:
     """A provider that passes everything on."""
 
     def __init__(self, inner: Provider) -> None:
@@ -80,8 +92,8 @@ class _Wrapper:
         """Ids of stored registry credentials."""
         return await self._pass("list_registry_auths", self._inner.list_registry_auths())
 
-    async def create(self, order: Order) -> str:
-        """Buy a machine; returns its id."""
+    async def create(self, order: Order) -> str | None:
+        """Buy a machine; returns its id where the provider tells it."""
         return await self._pass("create", self._inner.create(order))
 
     async def start(self, machine_id: str) -> None:
@@ -113,6 +125,50 @@ class _Wrapper:
         call = self._inner.change_software(machine_id, software, keep_data=keep_data)
         await self._pass("change_software", call)
 
+    async def switch_to_monthly(self, machine_id: str, months: int) -> None:
+        """Pay for a machine monthly from now on."""
+        await self._pass("switch_to_monthly", self._inner.switch_to_monthly(machine_id, months))
+
+    async def rename(self, machine_id: str, name: str) -> None:
+        """Give a machine another name."""
+        await self._pass("rename", self._inner.rename(machine_id, name))
+
+    async def rebuild(self, machine_id: str) -> None:
+        """Make the machine anew in place."""
+        await self._pass("rebuild", self._inner.rebuild(machine_id))
+
+    async def reinstall(self, machine_id: str, template_id: str) -> None:
+        """Install a template on the machine."""
+        await self._pass("reinstall", self._inner.reinstall(machine_id, template_id))
+
+    async def regenerate_networking(self, machine_id: str) -> None:
+        """Set the machine's network up anew."""
+        await self._pass("regenerate_networking", self._inner.regenerate_networking(machine_id))
+
+    async def list_plans(self, machine_id: str) -> Sequence[Plan]:
+        """The plans that the machine may be moved to."""
+        return await self._pass("list_plans", self._inner.list_plans(machine_id))
+
+    async def get_upgrade_order(self, machine_id: str) -> UpgradeOrder | None:
+        """The open upgrade order of the machine."""
+        return await self._pass("get_upgrade_order", self._inner.get_upgrade_order(machine_id))
+
+    async def order_upgrade(self, machine_id: str, choice: PlanChoice) -> None:
+        """Order another plan."""
+        await self._pass("order_upgrade", self._inner.order_upgrade(machine_id, choice))
+
+    async def apply_upgrade(self, machine_id: str, *, disk_gb: int | None) -> None:
+        """Begin to resize the machine as ordered and paid."""
+        await self._pass("apply_upgrade", self._inner.apply_upgrade(machine_id, disk_gb=disk_gb))
+
+    async def confirm_upgrade(self, machine_id: str) -> None:
+        """Keep the new sizes of a resized machine."""
+        await self._pass("confirm_upgrade", self._inner.confirm_upgrade(machine_id))
+
+    async def revert_upgrade(self, machine_id: str) -> None:
+        """Give a resized machine its old sizes back."""
+        await self._pass("revert_upgrade", self._inner.revert_upgrade(machine_id))
+
     async def aclose(self) -> None:
         """Release connections."""
         await self._inner.aclose()
@@ -129,7 +185,7 @@ class Recorder(Protocol):
         """
 
 
-class Metered(_Wrapper):
+class Metered(Wrapper):
     """Counts and times every call that goes out."""
 
     def __init__(self, inner: Provider, record: Recorder, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -155,7 +211,7 @@ class Metered(_Wrapper):
         return result
 
 
-class SharedListing(_Wrapper):
+class SharedListing(Wrapper):
     """Lets everybody who uses one credential share what is read with it.
 
     Use one per credential: what one account shows must not be given to another.

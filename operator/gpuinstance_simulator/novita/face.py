@@ -14,7 +14,10 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 from pydantic import ValidationError
 
+from gpuinstance_simulator.apps import Apps
 from gpuinstance_simulator.calls import CallRecord
+from gpuinstance_simulator.cloud import Cloud
+from gpuinstance_simulator.doors import Doors
 from gpuinstance_simulator.effects import Page
 from gpuinstance_simulator.errors import CloudError
 from gpuinstance_simulator.faults import Call
@@ -25,6 +28,7 @@ from gpuinstance_simulator.novita.paging import Quirks, page_index
 from gpuinstance_simulator.novita.verbs import Ask, Done, Verbs
 from gpuinstance_simulator.reply import Reply
 from gpuinstance_simulator.simulation import Simulation
+from gpuinstance_simulator.switches import Switches
 
 PREFIX = "/gpu-instance/openapi/v1"
 """Where the API begins, below the base URL of the server."""
@@ -38,11 +42,15 @@ class NovitaFace:
     """The wire face; hand it to `server.serve`."""
 
     def __init__(self, quirks: Quirks | None = None) -> None:
-        self._quirks = quirks or Quirks()
+        self.switches = Switches(quirks or Quirks())
+
+    def doors(self, cloud: Cloud, apps: Apps, host: str) -> Doors:
+        """Each tcp port is published under a number of its own."""
+        return Doors(cloud, apps, host)
 
     def routes(self, simulation: Simulation) -> list[web.AbstractRouteDef]:
         """All routes of the API; anything else below the prefix is API_NOT_FOUND."""
-        verbs = Verbs(simulation, self._quirks)
+        verbs = Verbs(simulation, self.switches)
         table: tuple[tuple[str, str, Operation, Verb], ...] = (
             ("GET", "/gpu/instances", Operation.LIST, verbs.instances),
             ("GET", "/gpu/instance", Operation.GET, verbs.instance),
@@ -54,6 +62,7 @@ class NovitaFace:
             ("POST", "/gpu/instance/migrate", Operation.MIGRATE, verbs.migrate),
             ("POST", "/gpu/instance/edit", Operation.EDIT, verbs.edit),
             ("POST", "/gpu/instance/upgrade", Operation.UPGRADE, verbs.upgrade),
+            ("POST", "/gpu/instance/transToMonthlyInstance", Operation.CHANGE_CYCLE, verbs.switch_to_monthly),
             ("GET", "/clusters", Operation.CLUSTERS, verbs.clusters),
             ("GET", "/products", Operation.PRODUCTS, verbs.products),
             ("GET", "/template", Operation.TEMPLATE, verbs.template),
@@ -62,7 +71,7 @@ class NovitaFace:
             ("GET", "/networkstorages/list", Operation.NETWORK_STORAGES, verbs.network_storages),
         )
         known = [
-            web.route(method, PREFIX + path, _Gate(simulation, self._quirks, operation, verb).handle)
+            web.route(method, PREFIX + path, _Gate(simulation, self.switches, operation, verb).handle)
             for method, path, operation, verb in table
         ]
         return [*known, web.route("*", PREFIX + "/{rest:.*}", _no_such_call)]
@@ -71,9 +80,9 @@ class NovitaFace:
 class _Gate:
     """What every call of one kind passes through."""
 
-    def __init__(self, simulation: Simulation, quirks: Quirks, operation: Operation, verb: Verb) -> None:
+    def __init__(self, simulation: Simulation, switches: Switches[Quirks], operation: Operation, verb: Verb) -> None:
         self._simulation = simulation
-        self._quirks = quirks
+        self._switches = switches
         self._operation = operation
         self._verb = verb
 
@@ -108,7 +117,7 @@ class _Gate:
         except ValidationError as problem:
             return refusals.invalid(problem)
         except CloudError as refusal:
-            status = self._quirks.not_found_status
+            status = self._switches.now.not_found_status
             return refusals.refused(refusal, self._operation, not_found_status=status)
         return Reply.of_json(done.payload, machine=done.machine)
 
@@ -123,7 +132,7 @@ class _Gate:
         if self._operation not in _LISTS_OF_PAGES:
             return None
         number = ask.query.get("pageNum") or ask.query.get("pageNo") or ""
-        return page_index(self._quirks, int(number) if number.isdecimal() else 0)
+        return page_index(self._switches.now, int(number) if number.isdecimal() else 0)
 
     def _credential(self, request: web.Request) -> str | None:
         keys = self._simulation.api_keys
@@ -133,7 +142,7 @@ class _Gate:
         return f"key-{keys.index(key) + 1}"
 
     def _unauthorized(self) -> Reply:
-        if self._quirks.gateway_auth:
+        if self._switches.now.gateway_auth:
             return refusals.error(403, "INVALID_API_KEY", "invalid api key")
         return refusals.error(401, "UNAUTHORIZED", "unauthorized")
 

@@ -76,7 +76,7 @@ def excuse(answer: Answer) -> Reply:
     html = answer.status in _GATEWAY_STATUSES if answer.html is None else answer.html
     headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
     if html:
-        page = Reply.of_html(answer.status)
+        page = Reply.of_html(answer.status, answer.message)
         return Reply(page.status, page.body, page.content_type, headers)
     name, message = _BY_STATUS.get(answer.status, ("UNKNOWN", "unknown error"))
     if answer.reason is not None:

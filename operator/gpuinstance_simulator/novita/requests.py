@@ -186,6 +186,12 @@ class EditRequest(InstanceRequest):
         return None if self.ports is None else tuple(Port(it.port, it.type) for it in self.ports)
 
 
+class MonthlyRequest(InstanceRequest):
+    """`POST /gpu/instance/transToMonthlyInstance`."""
+
+    month: int = Field(ge=1)
+
+
 class VolumeMount(_Body):
     """A network storage in an upgrade call."""
 

@@ -15,9 +15,11 @@ from gpuinstance_simulator.cloud import Sight
 from gpuinstance_simulator.effects import Page
 from gpuinstance_simulator.errors import CloudError, Refusal
 from gpuinstance_simulator.machine import Machine
-from gpuinstance_simulator.novita import answers, queries, requests
-from gpuinstance_simulator.novita.paging import Quirks, cut, spoil, wanted_page
+from gpuinstance_simulator.novita import answers, billing, queries, requests
+from gpuinstance_simulator.novita.paging import Quirks, cut
+from gpuinstance_simulator.pages import spoil, wanted_page
 from gpuinstance_simulator.simulation import Simulation
+from gpuinstance_simulator.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ class Done:
 class Verbs:
     """All calls, over one simulation."""
 
-    def __init__(self, simulation: Simulation, quirks: Quirks) -> None:
+    def __init__(self, simulation: Simulation, switches: Switches[Quirks]) -> None:
         self._simulation = simulation
         self._cloud = simulation.cloud
-        self._quirks = quirks
+        self._switches = switches
 
     def instances(self, ask: Ask) -> Done:
         """`GET /gpu/instances`."""
@@ -102,6 +104,11 @@ class Verbs:
         software = request.to_software()
         return Done(machine=self._cloud.upgrade(request.instance_id, software, keep_data=request.save))
 
+    def switch_to_monthly(self, ask: Ask) -> Done:
+        """`POST /gpu/instance/transToMonthlyInstance`: a purchase."""
+        request = requests.MonthlyRequest.model_validate(ask.body)
+        return Done(machine=billing.switch_to_monthly(self._cloud, request.instance_id, request.month))
+
     def clusters(self, _: Ask) -> Done:
         """`GET /clusters`."""
         return Done({"data": [answers.cluster(self._cloud, it) for it in self._catalogue.clusters.values()]})
@@ -153,6 +160,10 @@ class Verbs:
         ]
         page = cut(self._quirks, found, query.page_no, query.page_size)
         return Done({"data": [answers.network_storage(self._cloud, it) for it in page], "total": len(found)})
+
+    @property
+    def _quirks(self) -> Quirks:
+        return self._switches.now
 
     @property
     def _catalogue(self) -> Catalogue:

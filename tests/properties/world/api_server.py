@@ -108,7 +108,7 @@ class ApiServer(Kube):
 
     # What the operator does -----------------------------------------------------------------------------
 
-    async def get_instance(self, key: Key) -> Body:
+    async def get_object(self, key: Key) -> Body:
         """Return the object as it is now."""
         if self._fate.meet(Kind.READ) is not None:
             raise KubeError("the API server is away")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
@@ -16,12 +17,15 @@ from gpuinstance.api.words import BillingMode, PortProtocol
 from gpuinstance.core.model import Listing, Machine, Order, Port, Product, Region, Software, Template
 from gpuinstance.providers import base
 from gpuinstance.providers.novita import CAPABILITIES
-from gpuinstance.providers.novita_words import BILLING_MODES, STATES
+from gpuinstance.providers.novita.words import BILLING_MODES, STATES
 from gpuinstance_simulator import catalogue as shop
 from gpuinstance_simulator import machine as simulated
 from gpuinstance_simulator.cloud import Cloud, Sight
 from gpuinstance_simulator.errors import CloudError, Refusal
 from tests.properties.world.fate import Crash, Fate, Kind, Trouble
+
+IN_PLACE = replace(CAPABILITIES, can_change_software=False, create_returns_id=False, rebuilds_in_place=True)
+"""A cloud that names no machine when it sells one, installs templates, and makes machines anew in place."""
 
 PATIENCE = 20.0
 """Virtual seconds until a call without an answer is given up."""
@@ -47,10 +51,16 @@ class ModelledProvider:
     """One account at the simulated cloud."""
 
     name = "novita"
-    capabilities = CAPABILITIES
 
-    def __init__(self, cloud: Cloud, fate: Fate, bought: Callable[[simulated.Machine], None]) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        fate: Fate,
+        bought: Callable[[simulated.Machine], None],
+        capabilities: base.Capabilities = CAPABILITIES,
+    ) -> None:
         """`bought` is told of each machine at the moment of its purchase."""
+        self.capabilities = capabilities
         self._cloud = cloud
         self._fate = fate
         self._bought = bought
@@ -82,25 +92,27 @@ class ModelledProvider:
         return ()
 
     async def get_template(self, template_id: str) -> Template:
-        """There is none in this world."""
+        """Any, where the provider installs them; else there is none in this world."""
+        if self.capabilities.rebuilds_in_place:
+            return Template(template_id, template_id, image="", installed_by_provider=True)
         raise base.NotFound("no such template", reason=Reason.TEMPLATE_NOT_FOUND)
 
-    async def create(self, order: Order) -> str:
-        """Buy a machine."""
+    async def create(self, order: Order) -> str | None:
+        """Buy a machine, and tell its id where this cloud does."""
 
-        def buy() -> str:
+        def buy() -> str | None:
             machine = self._cloud.create(
                 simulated.Order(
                     name=order.name,
                     product_id=order.product_id,
                     gpu_count=order.gpu_count,
                     rootfs_gb=order.rootfs_gb,
-                    software=simulated.Software(image=order.software.image),
+                    software=simulated.Software(image=order.software.template_id or order.software.image),
                     ports=_shop_ports(order.ports),
                 )
             )
             self._bought(machine)
-            return machine.id
+            return machine.id if self.capabilities.create_returns_id else None
 
         return await self._change(buy)
 
@@ -132,6 +144,22 @@ class ModelledProvider:
         """Reset the machine to another image."""
         wanted = simulated.Software(image=software.image)
         await self._change(lambda: self._cloud.upgrade(machine_id, wanted, keep_data=keep_data))
+
+    async def rebuild(self, machine_id: str) -> None:
+        """Make a machine anew, with what was on it when it was bought."""
+        await self._change(lambda: self._cloud.upgrade(machine_id, self._software_of(machine_id), keep_data=False))
+
+    async def reinstall(self, machine_id: str, template_id: str) -> None:
+        """Install a template."""
+        wanted = simulated.Software(image=template_id)
+        await self._change(lambda: self._cloud.upgrade(machine_id, wanted, keep_data=False))
+
+    async def regenerate_networking(self, machine_id: str) -> None:
+        """Set the network up anew, which restarts the machine."""
+        await self._change(lambda: self._cloud.restart(machine_id))
+
+    def _software_of(self, machine_id: str) -> simulated.Software:
+        return self._cloud.machine(machine_id).order.software
 
     async def aclose(self) -> None:
         """Nothing to release."""

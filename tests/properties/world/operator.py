@@ -13,16 +13,22 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from gpuinstance.api.health import HealthCheck
+from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.model import Check
 from gpuinstance.core.snapshot import HealthReport, Probed
 from gpuinstance.credentials import Accounts
+from gpuinstance.kinds import kinds
+from gpuinstance.known import Known
 from gpuinstance.kube import Key
 from gpuinstance.metrics import Metrics
 from gpuinstance.observing import Observer
+from gpuinstance.observing_upgrades import UpgradeObserver, upgrade_of
 from gpuinstance.probes import Prober
-from gpuinstance.providers.novita import CAPABILITIES
+from gpuinstance.providers.base import Provider
+from gpuinstance.providers.governing.governed import Governed
+from gpuinstance.providers.governing.governor import Allowance, Governor
 from gpuinstance.providers.wrappers import SharedListing
 from gpuinstance.reconcile import Reconciler
 from tests.properties.world.api_server import ApiServer
@@ -84,20 +90,25 @@ class OperatorProcess:
         monotonic: Callable[[], float],
     ) -> None:
         def open_account(name: ProviderName, key: str) -> SharedListing:
-            return SharedListing(provider, now=clock, monotonic=monotonic)
+            account = cast("Provider", provider)  # no story upgrades
+            governor = Governor(account.name, Allowance(), metrics, monotonic=monotonic)
+            return SharedListing(Governed(account, governor), now=clock, monotonic=monotonic)
 
         self._server = server
         metrics = cast("Metrics", _Tally())
+        known, capabilities = Known(), {ProviderName.NOVITA: provider.capabilities}
         observer = Observer(
             kube=server,
             accounts=Accounts(server, cast("Any", open_account), shared_namespace=None),
             prober=cast("Prober", FakeProber(is_serving, clock)),
-            capabilities={ProviderName.NOVITA: CAPABILITIES},
+            capabilities=capabilities,
             settings=SETTINGS,
             clock=clock,
+            known=lambda: known.of_kind(KIND),
+            upgrade_of=lambda instance: upgrade_of(known, instance),
         )
-        self._reconciler = Reconciler(kube=server, observer=observer, metrics=metrics, clock=clock)
-        observer.known = self._reconciler.known
+        upgrades = UpgradeObserver(server, observer, capabilities, SETTINGS, clock, known)
+        self._reconciler = Reconciler(server, kinds(observer, upgrades, metrics, clock), known, metrics)
 
     def see(self, key: Key) -> None:
         """The watch shows the object as it is now."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.words import DeletionPolicy
 from gpuinstance.core.naming import Identity
 from gpuinstance.kube import Key
+from gpuinstance.providers.novita import CAPABILITIES
 from gpuinstance_simulator import machine as simulated
 from gpuinstance_simulator.clock import TEST_EPOCH, VirtualClock
 from gpuinstance_simulator.cloud import Cloud
@@ -24,12 +26,12 @@ from gpuinstance_simulator.novita.shop import catalogue
 from gpuinstance_simulator.settings import Settings as Habits
 from tests.properties.world.api_server import ApiServer
 from tests.properties.world.fate import Crash, Fate
-from tests.properties.world.modelled_provider import ModelledProvider, address
+from tests.properties.world.modelled_provider import IN_PLACE, ModelledProvider, address
 from tests.properties.world.operator import SETTINGS, OperatorProcess
 from tests.properties.world.virtual_time import VirtualTimeLoop
 
 KEY = Key("default", "trainer", "943a2f83-0c5e-4d6a-9b7e-1f2a3b4c5d6e")
-SPEC = {
+SPEC: dict[str, Any] = {
     "provider": "novita",
     "product": {"name": "RTX 3090 24GB"},
     "image": "docker.io/library/nginx:1.27",
@@ -38,9 +40,13 @@ SPEC = {
     # Few checks at rest: rest is long in these stories, and each pass of it costs a millisecond.
     "healthCheck": {"intervalSeconds": 600},
 }
+IN_PLACE_SPEC = {**SPEC, "image": None, "templateID": "ubuntu"}
+"""The same, of a template that the provider installs."""
 FOREIGN = "somebody-elses-trainer"
 _QUIET = timedelta(minutes=12)
 """No news for this long is rest: longer than the slowest retry."""
+_QUIET_AFTER_AN_ORDER = timedelta(minutes=35)
+"""Longer also than the time that a purchase has that was accepted, and whose machine is not listed."""
 _LONGEST = timedelta(hours=12)
 
 
@@ -62,8 +68,10 @@ class Lags:
 class World:
     """One object, one cloud account, one operator that may die at any boundary."""
 
-    def __init__(self, lags: Lags | None = None) -> None:
+    def __init__(self, lags: Lags | None = None, *, in_place: bool = False) -> None:
+        """`in_place`: a cloud that sells nameless machines and makes them anew where they stand."""
         self._lags = lags or Lags()
+        self._capabilities = IN_PLACE if in_place else CAPABILITIES
         self._loop = VirtualTimeLoop()
         self.fate = Fate()
         clock = VirtualClock(start=TEST_EPOCH, speed=1.0, source=self._loop.time)
@@ -80,7 +88,7 @@ class World:
         """True while the application in the machine does not answer, however long it has been up."""
         self.complaints: list[str] = []
         """What the judge has seen so far."""
-        self.server.create(KEY, SPEC)
+        self.server.create(KEY, {name: it for name, it in (IN_PLACE_SPEC if in_place else SPEC).items() if it})
         self._identity = Identity.of(self.server.instance().metadata, mark=SETTINGS.mark)
         self._foreigner = self.cloud.create(
             simulated.Order(name=FOREIGN, product_id="3090.16c92g"), actor=Actor.CONSOLE
@@ -122,11 +130,15 @@ class World:
         if relent:
             self.fate.relent()
         start = self._loop.time()
-        while self._loop.time() - self._last_news < _QUIET.total_seconds():
+        while self._loop.time() - self._last_news < self._quiet().total_seconds():
             self.pass_time(timedelta(minutes=1))
             if self._loop.time() - start > _LONGEST.total_seconds():
                 self.complaints.append("the operator never comes to rest")
                 return
+
+    def _quiet(self) -> timedelta:
+        waits = self.server.body is not None and self.status.instance is not None and self.status.instance.id is None
+        return _QUIET_AFTER_AN_ORDER if waits else _QUIET
 
     def close(self) -> None:
         """End everything."""
@@ -173,7 +185,7 @@ class World:
     # The works ---------------------------------------------------------------------------------------------
 
     def _birth(self) -> OperatorProcess:
-        provider = ModelledProvider(self.cloud, self.fate, self._judge_purchase)
+        provider = ModelledProvider(self.cloud, self.fate, self._judge_purchase, self._capabilities)
         self._seen_at = self._due = self._loop.time() + self._lags.watch
         return OperatorProcess(self.server, provider, self._is_serving, self.now, self._loop.time)
 

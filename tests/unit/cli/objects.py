@@ -181,3 +181,84 @@ def stuck() -> Object:
             condition("Healthy", "Unknown", "NotChecked", "health is checked while the machine runs"),
         ],
     )
+
+
+def upgrade(name: str = "bigger", **status: Any) -> Object:
+    """Return an upgrade of `web` with this status; without one, as it is right after `kubectl apply`."""
+    return {
+        "apiVersion": "gpuinstance.dev/v1alpha1",
+        "kind": "InstanceUpgrade",
+        "metadata": {
+            "name": name,
+            "namespace": "team-a",
+            "uid": "5f0c7d1e-2a3b-4c5d-8e6f-7a8b9c0d1e2f",
+            "generation": 2,
+            "creationTimestamp": "2026-01-01T11:55:00Z",
+        },
+        "spec": {"instanceRef": {"name": "web"}, "target": {"plan": {"id": "403"}}},
+        "status": {"observedGeneration": 2, **status} if status else {"observedGeneration": -1},
+    }
+
+
+_ACCEPTED: Object = {
+    "instance": {"uid": "943a2f83-0c5e-4d6a-9b7e-1f2a3b4c5d6e", "machineID": "100185"},
+    "before": {"productID": "402", "productName": "VPS 1 CPU 2 GB 50 GB", "image": "Ubuntu 22.04"},
+    "target": {"productID": "403", "productName": "VPS 2 CPU 2 GB 50 GB"},
+    "acceptedAt": "2026-01-01T11:55:01Z",
+    "orderedAt": "2026-01-01T11:55:03Z",
+    "order": {"id": "98", "orderID": "550", "invoiceID": "416", "total": "4.00", "dueDate": "2026-01-08"},
+    "paymentDeadline": "2026-01-04T11:55:01Z",
+}
+
+
+def awaiting_payment() -> Object:
+    """Ordered, and somebody has to pay."""
+    message = "pay invoice 416 of 4.00 USD"
+    return upgrade(
+        phase="AwaitingPayment",
+        conditions=[
+            condition("Ready", "False", "AwaitingPayment", message),
+            condition("Reconciling", "True", "AwaitingPayment", message),
+            condition("ActionRequired", "True", "AwaitingPayment", message),
+            condition("Accepted", "True", "Completed", "the instance and the target were validated"),
+            condition("Applied", "False", "Pending", "not yet"),
+        ],
+        **_ACCEPTED,
+    )
+
+
+def rejected() -> Object:
+    """Said to be paid, which the provider denies."""
+    message = "Hostwinds refused apply upgrade: The upgrade invoice has not been paid."
+    return upgrade(
+        phase="Applying",
+        conditions=[
+            condition("Ready", "False", "RequestRejected", message),
+            condition("Stalled", "True", "RequestRejected", message),
+            condition("ActionRequired", "True", "RequestRejected", message),
+        ],
+        call={
+            "id": "apply-1",
+            "type": "Apply",
+            "phase": "refused",
+            "attempt": 0,
+            "startedAt": "2026-01-01T11:59:00Z",
+            "retryAt": "2026-01-01T12:09:00Z",
+            "failures": 1,
+            "error": {"code": "RequestRejected", "category": "NeedsPerson", "retryable": False, "message": message},
+        },
+        paidAt="2026-01-01T11:58:00Z",
+        **_ACCEPTED,
+    )
+
+
+def finished(outcome: str, reason: str) -> Object:
+    """Ended, one way or another."""
+    ready = "True" if outcome == "Succeeded" else "False"
+    return upgrade(
+        phase="Completed" if outcome == "Succeeded" else outcome,
+        outcome=outcome,
+        conditions=[condition("Ready", ready, reason, "that is how it ended")],
+        completedAt="2026-01-01T11:59:00Z",
+        **_ACCEPTED,
+    )

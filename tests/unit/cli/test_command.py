@@ -42,13 +42,13 @@ class Api:
         following = parse_qs(url.query).get("continue", [""])[0]
         return self.answers.get(url.path + following, status(404, "NotFound", "page not found"))
 
-    def holds(self, *instances: Object, namespace: str = "team-a") -> None:
-        """Let these be all instances of the namespace, and of the cluster."""
-        for instance in instances:
-            self.answers[f"{ROOT}/namespaces/{namespace}/gpuinstances/{instance['metadata']['name']}"] = 200, instance
-        page = {"kind": "GPUInstanceList", "metadata": {}, "items": list(instances)}
-        self.answers[f"{ROOT}/namespaces/{namespace}/gpuinstances"] = 200, page
-        self.answers[f"{ROOT}/gpuinstances"] = 200, page
+    def holds(self, *objects: Object, plural: str = "gpuinstances", namespace: str = "team-a") -> None:
+        """Let these be all objects of their kind in the namespace, and in the cluster."""
+        for it in objects:
+            self.answers[f"{ROOT}/namespaces/{namespace}/{plural}/{it['metadata']['name']}"] = 200, it
+        page = {"kind": "List", "metadata": {}, "items": list(objects)}
+        self.answers[f"{ROOT}/namespaces/{namespace}/{plural}"] = 200, page
+        self.answers[f"{ROOT}/{plural}"] = 200, page
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +205,47 @@ def test_why(api: Api, gpu: Kubectl, name: str) -> None:
     assert "WHAT TO DO" in result.out
 
 
+@pytest.mark.parametrize("kind", ["iup", "instanceupgrade", "instanceupgrade.gpuinstance.dev", "InstanceUpgrade"])
+def test_why_of_an_upgrade(api: Api, gpu: Kubectl, kind: str) -> None:
+    """It is asked for by its kind, as kubectl takes it."""
+    api.holds(objects.awaiting_payment(), plural="instanceupgrades")
+    result = gpu("why", f"{kind}/bigger")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("team-a/bigger waits for somebody: AwaitingPayment\n")
+
+
+def test_an_upgrade_that_does_not_exist(gpu: Kubectl, api: Api) -> None:
+    """It is not looked for among the instances."""
+    path = f"{ROOT}/namespaces/team-a/instanceupgrades/x"
+    api.answers[path] = status(404, "NotFound", 'instanceupgrades "x" not found', name="x")
+    api.holds(objects.instance("x"))
+    result = gpu("why", "iup/x")
+    assert result.code == 3
+    assert result.err == 'error: InstanceUpgrade "x" not found in namespace team-a\n'
+
+
+def test_only_an_instance_can_be_abandoned(gpu: Kubectl, api: Api) -> None:
+    """An instance of the upgrade's name is not meant."""
+    api.holds(objects.instance("bigger"))
+    result = gpu("abandon", "iup/bigger", "--confirm", "bigger")
+    assert (result.code, api.asked) == (2, [])
+    assert "is an upgrade" in result.err
+
+
+def test_a_terminal_is_told_about_open_upgrades(api: Api, gpu: Kubectl) -> None:
+    """One line each, below the instances; those that have ended, and those that may not be seen, are left out."""
+    api.holds(objects.ready())
+    assert "iup/" not in gpu("list", terminal=True).out, "the cluster does not show them"
+    ended = objects.upgrade("done", phase="Completed", outcome="Succeeded")
+    api.holds(objects.awaiting_payment(), objects.upgrade("new"), ended, plural="instanceupgrades")
+    shown = gpu("list", terminal=True, env={"NO_COLOR": "1"}).out.splitlines()
+    assert shown[-2:] == [
+        "iup/bigger of web: AwaitingPayment, invoice 416 of 4.00 USD",
+        "iup/new of web: not looked at yet",
+    ]
+    assert "iup/" not in gpu("list").out
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [
@@ -261,7 +302,7 @@ def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> No
             run(argv, io.StringIO(), io.StringIO(), {})
         assert end.value.code == 0
     shown = capsys.readouterr().out
-    for text in ("exit codes:", "0  the question was answered", "3  the named instance does not exist", "--context"):
+    for text in ("exit codes:", "0  the question was answered", "3  the named object does not exist", "--context"):
         assert text in shown
 
 

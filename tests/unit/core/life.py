@@ -7,6 +7,7 @@ the world is like (who answers, what is on sale, how the neighbours are) is in f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,6 +49,8 @@ class Life:
     plan: Order | Refusal = field(default_factory=order)
     answer: Answer = field(default_factory=Accepted)
     """What the provider says to the next calls."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """What the provider can do, where that differs from the usual."""
 
     rounds: int = 0
     """Of health checks."""
@@ -108,7 +111,8 @@ class Life:
         self._seen_at = self.now
         if self.status.endpoints is None:
             self._report = None
-        return replace(snapshot(self.instance, *self.machines, at=self.now), health=self._report)
+        seen = snapshot(self.instance, *self.machines, at=self.now, limits=self.limits)
+        return replace(seen, health=self._report)
 
     def _with_fact(self, seen: Snapshot, need: Need) -> Snapshot:
         match need:
@@ -116,7 +120,7 @@ class Life:
                 return replace(seen, addresses=self.published)
             case Need.HEALTH:
                 self.rounds += 1
-                results = [self._probe(it.port, it.url) for it in endpoints_to_check(seen)]
+                results = [self._probe(it.port, it.url) for it in endpoints_to_check(seen.instance)]
                 self._report = HealthReport(self.now, tuple(results))
                 return replace(seen, health=self._report, health_is_new=True)
             case Need.NEIGHBOURS:

@@ -190,8 +190,9 @@ def test_a_machine_found_again_counts_as_what_it_shows(
     fields: dict[str, Any], shown: int | None, expected: int
 ) -> None:
     """What can be seen is taken from the machine, the rest from the spec."""
-    spec = instance().with_spec(**fields).with_ports(80).build().spec
-    applied = applied_as_found(spec, machine(exposes=("22/tcp",), rootfs_gb=shown, state=MachineState.STOPPED))
+    found = machine(exposes=("22/tcp",), rootfs_gb=shown, state=MachineState.STOPPED)
+    given = snapshot(instance().with_spec(**fields).with_ports(80), found)
+    spec, applied = given.spec, applied_as_found(given, found)
     assert (applied.ports, applied.rootfs_size_gb) == ("22/tcp", expected)
     assert (applied.software, applied.hardware) == (software_fingerprint(spec), hardware_fingerprint(spec))
     assert applied.power_state is None

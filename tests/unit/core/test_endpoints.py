@@ -122,7 +122,7 @@ CHECKS: dict[str, tuple[dict[str, Any], tuple[Check, ...]]] = {
 def test_what_has_to_answer(health_check: dict[str, Any], expected: tuple[Check, ...]) -> None:
     """The spec's list, else every published port; a target port leaves only itself."""
     wanted = instance().serving(80, 8080).with_spec(health_check=health_check)
-    assert endpoints_to_check(snapshot(wanted, machine())) == expected
+    assert endpoints_to_check(snapshot(wanted, machine()).instance) == expected
 
 
 def test_a_target_port_that_is_not_exposed_fails_in_words() -> None:

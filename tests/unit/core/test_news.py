@@ -24,6 +24,10 @@ PROGRESS = {
     Reason.STOPPING,
     Reason.RESTARTING,
     Reason.RECREATING,
+    Reason.REBUILDING,
+    Reason.REINSTALLING,
+    Reason.REGENERATING_NETWORKING,
+    Reason.UPGRADING,
     Reason.APPLYING_CHANGE,
     Reason.HEALTH_CHECKING,
     Reason.TERMINATING,
@@ -31,7 +35,7 @@ PROGRESS = {
 }
 SETTLED_WELL = {Reason.STOPPED: Outcome.STOPPED, Reason.SUSPENDED: Outcome.SUSPENDED}
 NEVER_OF_READY_FALSE = {Reason.READY, Reason.SYNCED, Reason.HEALTHY, Reason.NOT_CHECKED, Reason.DRIFT_DETECTED}
-TROUBLE = set(Reason) - PROGRESS - set(SETTLED_WELL) - NEVER_OF_READY_FALSE
+TROUBLE = set(Reason) - PROGRESS - set(SETTLED_WELL) - NEVER_OF_READY_FALSE - {Reason.ADOPTING}
 
 
 def said(
@@ -41,6 +45,8 @@ def said(
     synced = (ConditionType.SYNCED, FALSE if drift else TRUE, Reason.DRIFT_DETECTED if drift else Reason.SYNCED)
     interruption = ((ConditionType.SPOT_INTERRUPTION, TRUE, spot),) if spot else ()
     told = replace(instance(), conditions=((ConditionType.READY, ready, reason), synced, *interruption))
+    if drift:
+        fields.setdefault("differences", [{"field": "ports", "wanted": "80/http", "found": "none"}])
     return told.with_status(observed_generation=1, **fields).build().status
 
 
@@ -116,6 +122,27 @@ STORIES: dict[str, tuple[GPUInstanceStatus, GPUInstanceStatus, tuple[Reason, boo
         None,
     ),
     "the drift is gone": (said(TRUE, Reason.READY, drift=True), READY, None),
+    "a machine is adopted, as asked": (UNSEEN, said(FALSE, Reason.ADOPTING), (Reason.ADOPTING, False)),
+    "the drift is another one": (
+        said(TRUE, Reason.READY, drift=True),
+        said(TRUE, Reason.READY, drift=True, differences=[{"field": "image", "wanted": "a", "found": "b"}]),
+        (Reason.DRIFT_DETECTED, True),
+    ),
+    "the drift was hidden by something else meanwhile": (
+        said(TRUE, Reason.READY, differences=[{"field": "ports", "wanted": "80/http", "found": "none"}]),
+        said(TRUE, Reason.READY, drift=True),
+        None,
+    ),
+    "it comes to light while the application is being asked": (
+        said(FALSE, Reason.ADOPTING),
+        said(FALSE, Reason.HEALTH_CHECKING, drift=True),
+        (Reason.DRIFT_DETECTED, True),
+    ),
+    "it comes to light together with trouble: one Event tells both": (
+        READY,
+        said(FALSE, Reason.HEALTH_CHECK_FAILED, drift=True),
+        (Reason.HEALTH_CHECK_FAILED, True),
+    ),
     "somebody changed it while nobody could look: the trouble is told, and not its end": (
         said(UNKNOWN, Reason.STALE_OBSERVATION),
         said(TRUE, Reason.READY, drift=True),
@@ -198,3 +225,10 @@ def test_each_attempt_of_a_recovery_is_told_as_it_begins() -> None:
     assert again is not None
     assert again.message.startswith("spec.recovery, attempt 2: ")
     assert news(unhealthy, recovering("asked-by-a-person", 0)) is None
+
+
+def test_trouble_does_not_hide_a_difference() -> None:
+    """What comes to light in the same write is told in the same Event: later it would be no news any more."""
+    told = news(READY, said(FALSE, Reason.HEALTH_CHECK_FAILED, drift=True))
+    assert told is not None
+    assert told.message == "HealthCheckFailed; ports is none, not 80/http"

@@ -39,12 +39,15 @@ ALLOWED = {
     OperationType.RECREATE: 43,
     OperationType.CHANGE: 20,
     OperationType.DELETE: 3,
+    OperationType.REBUILD: 40,
+    OperationType.REINSTALL: 40,
+    OperationType.REGENERATE_NETWORKING: 40,
 }
 
 
 @pytest.mark.parametrize("kind", OperationType)
 def test_the_spec_says_how_long_an_operation_may_take(kind: OperationType) -> None:
-    """A recreate is a removal and a purchase; a restart or a change is as long as a start."""
+    """A recreate is a removal and a purchase; a rebuild is as long as a purchase, a restart or a change as a start."""
     begun = operations.begin(snapshot(instance().with_spec(timeouts=TIMEOUTS).running(), machine()), kind)
     assert begun.deadline == NOW + timedelta(minutes=ALLOWED[kind])
 

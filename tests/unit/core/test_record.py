@@ -17,6 +17,9 @@ from gpuinstance.core.decision import (
     Decision,
     Delete,
     GrowDisk,
+    Rebuild,
+    RegenerateNetworking,
+    Reinstall,
     Restart,
     SetPorts,
     Start,
@@ -25,10 +28,11 @@ from gpuinstance.core.decision import (
 from gpuinstance.core.model import MachineState, Software
 from gpuinstance.core.record import Accepted, Answer, Outdated, Refused, Unclear, record
 from gpuinstance.core.snapshot import Seen, Snapshot
-from tests.builders import IDENTITY, LIMITS, NOW, instance, machine, order, snapshot
+from tests.builders import IDENTITY, LIMITS, NOW, OF_HOSTWINDS, instance, machine, order, snapshot
 from tests.laws import check
 
 RUNNING = instance().with_ports(80).running()
+SERVER = instance().of_hostwinds().running()
 LATER = NOW + timedelta(seconds=2)
 
 ACTIONS: dict[type[Action], Snapshot] = {
@@ -40,6 +44,9 @@ ACTIONS: dict[type[Action], Snapshot] = {
     SetPorts: snapshot(RUNNING.edited(ports=[{"port": 8080}]), machine()),
     GrowDisk: snapshot(RUNNING.edited(rootfs_size_gb=100), machine()),
     ChangeSoftware: snapshot(RUNNING.edited(image="other:2"), machine(), software=Software("other:2")),
+    Rebuild: snapshot(SERVER.asking(recreate="a"), machine(), limits=OF_HOSTWINDS),
+    Reinstall: snapshot(SERVER.edited(template_id="debian").asking(reinstall="a"), machine(), limits=OF_HOSTWINDS),
+    RegenerateNetworking: snapshot(SERVER.asking(regenerate_networking="a"), machine(), limits=OF_HOSTWINDS),
 }
 """For each action a situation that calls for it."""
 
@@ -88,6 +95,7 @@ CHANGES: dict[type[Action], tuple[str, object]] = {
     SetPorts: ("ports", "8080/http"),
     GrowDisk: ("rootfs_size_gb", 100),
     ChangeSoftware: ("software", None),
+    Reinstall: ("software", None),
 }
 
 
@@ -105,6 +113,30 @@ def test_other_accepted_calls_apply_nothing_yet(kind: type[Action]) -> None:
     """The power state is applied when it is seen, not when it is asked for."""
     intent, recorded = answered(kind, Accepted("m-7" if kind is Create else None))
     assert recorded.status.applied == intent.status.applied
+
+
+def test_an_accepted_purchase_without_an_id_stays_accepted() -> None:
+    """Its machine is looked for by the name that was saved before the call."""
+    intent, recorded = answered(Create, Accepted(None))
+    bought, operation = recorded.status.instance, recorded.status.operation
+    assert bought is not None
+    assert (bought.id, bought.name, bought.product_name) == (None, IDENTITY.name(1), "RTX 4090")
+    assert operation is not None
+    assert operation.phase is OperationPhase.MONITORING
+    assert recorded.status.applied == intent.status.applied
+
+
+@pytest.mark.parametrize(
+    ("kind", "token"),
+    [(Rebuild, "recreate"), (Reinstall, "reinstall"), (RegenerateNetworking, "regenerate_networking")],
+)
+def test_a_token_is_carried_out_when_its_call_is_accepted(kind: type[Action], token: str) -> None:
+    """Whatever comes of it then: what loses a disk is never repeated by itself. No other answer carries it out."""
+    _, recorded = answered(kind, Accepted())
+    handled = recorded.status.handled_actions.model_dump(exclude_none=True)
+    assert handled == {token: "a"}
+    for answer in (Unclear("?"), Outdated("moved on"), Refused(Reason.RATE_LIMITED, "no", needs_person=False)):
+        assert answered(kind, answer)[1].status.handled_actions.model_dump(exclude_none=True) == {}
 
 
 @pytest.mark.parametrize("kind", ACTIONS)

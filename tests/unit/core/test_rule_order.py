@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from gpuinstance.core import rules
-from gpuinstance.core.decide import RULES, decide
+from gpuinstance.core.decide import RULES, RULES_WHEN_OBSERVING, decide
 from gpuinstance.core.decision import Create
 from tests.builders import instance, machine, order, snapshot
 
@@ -19,6 +19,7 @@ ACTING = (
     "recreate_on_token",
     "recover_lost_machine",
     "create_when_missing",
+    "rebuild_on_token",
     "recover_failed_machine",
     "stop_when_unwanted",
     "recover_exited_machine",
@@ -40,6 +41,10 @@ ACTING = (
         ("release_when_deleted", "stay_idle_when_suspended", "deletion is the one thing that suspend does not hold"),
         ("release_unseen", "stay_idle_when_blind", "what was never bought needs no look"),
         ("release_orphan", "stay_idle_when_blind", "what is left needs no look"),
+        ("leave_what_another_owns", "release_when_deleted", "somebody else's machine does not go with an object"),
+        ("find_named_machine_again", "release_when_deleted", "what was adopted is not forgotten with a status"),
+        ("stay_idle_when_suspended", "adopt_named_machine", "suspend means hands off"),
+        ("adopt_named_machine", "create_when_missing", "nothing is bought in place of what is to be adopted"),
         ("stall_on_impossible_spec", "create_when_missing", "the impossible is not bought"),
         ("back_off_after_failure", "create_when_missing", "a refusal is respected"),
         ("adopt_what_carries_our_name", "create_when_missing", "look before every purchase"),
@@ -53,6 +58,17 @@ ACTING = (
         ("refuse_above_price_limit", "create_when_missing", "the cap is asked before every purchase"),
         ("leave_suspended_machine", "start_when_wanted", "what the provider froze is not touched"),
         ("leave_suspended_machine", "stop_when_unwanted", "what the provider froze is not touched"),
+        ("leave_suspended_machine", "rebuild_on_token", "what the provider froze is not touched"),
+        ("leave_resized_machine", "rebuild_on_token", "what somebody resizes is not touched"),
+        ("leave_resized_machine", "recover_failed_machine", "what somebody resizes is not touched"),
+        ("leave_resized_machine", "give_up_after_deadline", "a resize takes the time that it takes"),
+        ("leave_resized_machine", "stop_when_unwanted", "what somebody resizes is not touched"),
+        ("recreate_on_token", "rebuild_on_token", "what is gone already can only be bought"),
+        ("rebuild_on_token", "recover_failed_machine", "a person's word comes before help by itself"),
+        ("rebuild_on_token", "report_failed_machine", "a failed machine can be rebuilt"),
+        ("rebuild_on_token", "start_when_wanted", "a machine that exited can be rebuilt"),
+        ("rebuild_on_token", "restart_on_token", "what is rebuilt is restarted afterwards"),
+        ("rebuild_on_token", "apply_change", "after a reinstall the template is applied"),
         ("recover_failed_machine", "report_failed_machine", "help comes before the report"),
         ("wait_while_changing", "stop_when_unwanted", "a moving machine is not pushed"),
         ("wait_while_changing", "start_when_wanted", "a moving machine is not pushed"),
@@ -80,7 +96,7 @@ def test_the_last_rule_answers_always() -> None:
 def test_every_rule_is_a_documented_statement() -> None:
     """The tuple is the documentation: each rule stands in it once, and says in a sentence what it does."""
     assert len(set(ORDER)) == len(ORDER)
-    for rule in RULES:
+    for rule in (*RULES, *RULES_WHEN_OBSERVING):
         assert rule.__doc__, rule.__name__
         assert rule.__doc__.splitlines()[0].endswith(".") or len(rule.__doc__.splitlines()) > 1, rule.__name__
 
@@ -93,12 +109,14 @@ def test_the_list_of_acting_rules_is_complete() -> None:
         "_begin(",
         "_help(",
         "_remove",
+        "rebuild_machine(",
         "replace_machine(",
         "restart_machine(",
         "start_machine(",
     }
     acting = [rule.__name__ for rule in RULES if any(word in _source_of(rule) for word in words)]
     assert set(acting) <= set(ACTING)
+    assert not {rule.__name__ for rule in RULES_WHEN_OBSERVING} & set(ACTING)
 
 
 def _source_of(rule: object) -> str:

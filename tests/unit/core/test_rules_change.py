@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.status import OperationTimes
 from gpuinstance.api.words import DriftPolicy, OperationPhase, OperationType, Phase, PowerState
 from gpuinstance.core.decision import ChangeSoftware, GrowDisk, Need, SetPorts
 from gpuinstance.core.desired import software_fingerprint
 from gpuinstance.core.model import MachineState, Software
-from gpuinstance.core.rules.change import apply_change, demand_recreate, drift
+from gpuinstance.core.rules.change import apply_change, demand_recreate
 from gpuinstance.core.snapshot import Snapshot
 from tests.builders import InstanceBuilder, ago, instance, machine, operation, ports, refusal, snapshot
 from tests.unit.core.table import SILENT, Answer, asks, does, is_stuck, judge, rows, waits
@@ -242,22 +241,3 @@ def test_several_changes_are_made_one_after_the_other() -> None:
     decision = apply_change(snapshot(builder, UP, software=Software("other:2")))
     assert decision is not None
     assert isinstance(decision.action, ChangeSoftware)
-
-
-def test_drift_is_what_somebody_took_away() -> None:
-    """A missing port is drift; a further one may be the provider's own."""
-    assert drift(snapshot(READY, UP)) is None
-    assert drift(snapshot(READY, machine(exposes=("80/http", "2222/tcp")))) is None
-    assert drift(snapshot(READY, machine(exposes=()))) == "ports missing at the provider: 80/http"
-
-
-def test_drift_is_not_seen_in_an_old_picture() -> None:
-    """Before our own last change shows in a listing, nothing can be called somebody else's doing."""
-    fresh = operation(
-        CHANGE, OperationPhase.COMPLETED, began=ago(seconds=30), phases=OperationTimes(completed_at=ago(seconds=20))
-    )
-    bare = machine(exposes=())
-    assert drift(snapshot(READY.with_status(last_operation=fresh), bare)) is None
-    assert drift(snapshot(READY.during(operation(CHANGE)), bare)) is None
-    assert drift(snapshot(READY, machine(state=MachineState.STARTING, exposes=()))) is None
-    assert drift(snapshot(READY)) is None

@@ -8,13 +8,15 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import OperationPhase, OperationType, Outcome, Phase, PowerState
 from gpuinstance.core.decision import Create, Delete, Need
 from gpuinstance.core.model import MachineState
-from gpuinstance.core.rules.creation import (
+from gpuinstance.core.rules.adoption import (
     adopt_what_carries_our_name,
     beware_of_namesake,
+    wait_for_unconfirmed_create,
+)
+from gpuinstance.core.rules.creation import (
     create_when_missing,
     refuse_above_price_limit,
     wait_for_finalizer,
-    wait_for_unconfirmed_create,
     wait_until_others_are_gone,
 )
 from gpuinstance.core.snapshot import Snapshot

@@ -17,6 +17,7 @@ GONE = frozenset({"m-1"})
 DELETE, STOP, START = OperationType.DELETE, OperationType.STOP, OperationType.START
 MONITORING = OperationPhase.MONITORING
 REFUSED = refused(DELETE, Reason.DELETION_REFUSED, retryable=False)
+LOCKED = refused(DELETE, Reason.INSTANCE_SUSPENDED, retryable=False)
 
 
 @rows(
@@ -101,6 +102,14 @@ def test_release_orphan(given: Snapshot, answer: Answer | None) -> None:
         "a refusal is shown until it is tried again",
         snapshot(GOING.during(REFUSED), machine()),
         waits(Reason.DELETION_REFUSED),
+    ),
+    (
+        "a locked server keeps its object, and says what helps",
+        snapshot(GOING.during(LOCKED), machine(state=MachineState.SUSPENDED)),
+        waits(
+            Reason.INSTANCE_SUSPENDED,
+            status=lambda it: "release it in the provider's console" in it.condition("Ready").message,
+        ),
     ),
     (
         "a refusal whose pause is over is tried again",

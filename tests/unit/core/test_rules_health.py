@@ -21,10 +21,10 @@ from gpuinstance.api.words import (
 )
 from gpuinstance.core.decision import Need
 from gpuinstance.core.model import MachineState
+from gpuinstance.core.rules.addresses import learn_addresses
 from gpuinstance.core.rules.health import (
     endpoints_to_check,
     is_healthy,
-    learn_addresses,
     settled,
     wait_until_healthy,
 )
@@ -200,7 +200,7 @@ def test_what_is_checked(
     builder: InstanceBuilder, spec: dict[str, object], wanted: list[tuple[int, str | None, str]]
 ) -> None:
     """The spec's endpoints, else every published port; what is not published is checked, and fails."""
-    checks = endpoints_to_check(snapshot(builder.with_spec(health_check=spec), UP))
+    checks = endpoints_to_check(snapshot(builder.with_spec(health_check=spec), UP).instance)
     assert [(check.port, check.url, check.path) for check in checks] == wanted
     assert all(check.protocol is PortProtocol.HTTP for check in checks)
 

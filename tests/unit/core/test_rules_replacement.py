@@ -6,7 +6,7 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import OperationPhase, OperationType, Phase, PowerState
 from gpuinstance.core.decision import Delete, Need
 from gpuinstance.core.model import MachineState
-from gpuinstance.core.rules.creation import recreate_on_token, report_lost_machine
+from gpuinstance.core.rules.replacement import recreate_on_token, report_lost_machine
 from gpuinstance.core.snapshot import Snapshot
 from tests.builders import ago, instance, machine, operation, order, refusal, snapshot
 from tests.unit.core.table import SILENT, Answer, asks, does, is_stuck, judge, rows, waits

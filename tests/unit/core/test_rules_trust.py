@@ -19,13 +19,14 @@ from gpuinstance.api.words import (
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.rules.trust import (
     back_off_after_failure,
+    leave_resized_machine,
     leave_suspended_machine,
     stall_on_impossible_spec,
     stay_idle_when_blind,
     stay_idle_when_suspended,
 )
 from gpuinstance.core.snapshot import Snapshot
-from tests.builders import ago, blind_snapshot, instance, machine, refused, snapshot
+from tests.builders import ago, blind_snapshot, instance, machine, operation, refused, snapshot
 from tests.unit.core.table import SILENT, Answer, is_stuck, judge, rows, settles, waits
 
 READY = instance().running()
@@ -57,8 +58,18 @@ UNKNOWN = ConditionStatus.UNKNOWN
         is_stuck(Reason.UNAUTHORIZED),
     ),
     (
-        "a missing key does not take Ready back at once",
+        "a refused key does not take Ready back at once: the provider may be mistaken for a moment",
+        blind_snapshot(READY, reason=Reason.UNAUTHORIZED, needs_person=True),
+        settles(Reason.READY, Outcome.READY),
+    ),
+    (
+        "a missing key does: somebody took it away",
         blind_snapshot(READY, reason=Reason.CREDENTIALS_UNAVAILABLE, needs_person=True),
+        is_stuck(Reason.CREDENTIALS_UNAVAILABLE, phase=Phase.RUNNING),
+    ),
+    (
+        "a Secret that cannot be read is an outage like any other",
+        blind_snapshot(READY, reason=Reason.CREDENTIALS_UNAVAILABLE),
         settles(Reason.READY, Outcome.READY),
     ),
     (
@@ -160,6 +171,33 @@ def test_leave_suspended_machine(given: Snapshot, answer: Answer | None) -> None
     judge(leave_suspended_machine, given, answer)
 
 
+LATE = operation(OperationType.START, OperationPhase.MONITORING, began=ago(hours=2))
+
+
+@rows(
+    (
+        "somebody resizes it: wait, however long it takes",
+        snapshot(READY.during(LATE), machine(state=MachineState.RESIZING)),
+        waits(Reason.RESIZING, phase=Phase.UPGRADING, intent=OperationType.START),
+    ),
+    (
+        "somebody has resized it: a person has to say whether it stays so",
+        snapshot(READY, machine(state=MachineState.RESIZED)),
+        is_stuck(Reason.RESIZE_UNCONFIRMED, phase=Phase.UPGRADING),
+    ),
+    (
+        "also one that should be down",
+        snapshot(READY.edited(power_state=PowerState.STOPPED), machine(state=MachineState.RESIZED)),
+        is_stuck(Reason.RESIZE_UNCONFIRMED),
+    ),
+    ("any other is not waited for", snapshot(READY, machine()), SILENT),
+    ("nor is one that does not exist", snapshot(READY), SILENT),
+)
+def test_leave_resized_machine(given: Snapshot, answer: Answer | None) -> None:
+    """What somebody does to a machine's plan at the provider is looked at, told, and never touched."""
+    judge(leave_resized_machine, given, answer)
+
+
 BUYING = instance().creating()
 
 
@@ -214,6 +252,21 @@ BUYING = instance().creating()
         snapshot(
             instance().with_machine().wanting(PowerState.STOPPED).during(refused(OperationType.STOP)),
             machine(state=MachineState.STOPPED),
+        ),
+        SILENT,
+    ),
+    (
+        "a refused rebuild of a running machine pauses",
+        snapshot(instance().with_machine().during(refused(OperationType.REBUILD)), machine()),
+        waits(Reason.RATE_LIMITED),
+    ),
+    (
+        "one that took too long, and came up all the same, is over",
+        snapshot(
+            instance()
+            .with_machine()
+            .during(refused(OperationType.REBUILD, retryable=False, phases={"monitoring_at": ago(hours=1)})),
+            machine(),
         ),
         SILENT,
     ),

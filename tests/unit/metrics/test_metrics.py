@@ -29,6 +29,8 @@ def test_each_event_counts_once() -> None:
     metrics.became_ready(42)
     metrics.health_check(False, "badGateway", 0.1)
     metrics.health_check(True, None)
+    metrics.audited("done")
+    metrics.found("missed", 3)
     assert value(metrics, "passes_total", result="done") == 1
     assert value(metrics, "pass_duration_seconds_sum") == 0.2
     assert value(metrics, "decisions_total", rule="settled") == 1
@@ -43,6 +45,8 @@ def test_each_event_counts_once() -> None:
     assert value(metrics, "health_checks_total", result="unhealthy", category="badGateway") == 1
     assert value(metrics, "health_checks_total", result="healthy", category="none") == 1
     assert value(metrics, "health_check_duration_seconds_count") == 1
+    assert value(metrics, "audits_total", result="done") == 1
+    assert value(metrics, "audit_findings_total", what="missed") == 3
 
 
 def instance(namespace: str, phase: str | None, price: str | None = None) -> dict[str, Any]:
@@ -71,9 +75,13 @@ def test_ages_and_depths_are_asked_for() -> None:
     assert b"queue_depth" not in metrics.render()[0]
     metrics.show_queue_depth(lambda: 7)
     metrics.show_watch_age(lambda: 1.5)
+    metrics.show_standstill(lambda: 2.5)
+    metrics.show_leader(lambda: True)
     metrics.show_observation_ages(lambda: {"novita": 12.0})
     assert value(metrics, "queue_depth") == 7
     assert value(metrics, "watch_age_seconds") == 1.5
+    assert value(metrics, "standstill_seconds") == 2.5
+    assert value(metrics, "leader") == 1
     assert value(metrics, "observation_age_seconds", provider="novita") == 12
 
 

@@ -20,7 +20,7 @@ from gpuinstance.providers.base import (
     UnknownOutcome,
     WrongState,
 )
-from gpuinstance.providers.novita_errors import NOVITA
+from gpuinstance.providers.novita.errors import NOVITA
 
 NOW = datetime(2026, 8, 22, 12, 0, 0, tzinfo=UTC)
 READ = Call("get instance", missing=Reason.INSTANCE_LOST)

@@ -20,8 +20,9 @@ from gpuinstance.providers.base import (
     Unavailable,
     UnknownOutcome,
 )
-from gpuinstance.providers.http import DEFAULT_LIMITS, HttpEdge, Limits
-from gpuinstance.providers.novita_errors import NOVITA
+from gpuinstance.providers.http import DEFAULT_LIMITS, Limits
+from gpuinstance.providers.http_json import JsonEdge
+from gpuinstance.providers.novita.errors import NOVITA
 
 KEY = "sk-canary-0123456789"
 READ = Call("list instances")
@@ -51,9 +52,9 @@ class Script(httpx.AsyncBaseTransport):
         """Note a pause instead of making it."""
         self.slept.append(seconds)
 
-    def edge(self, limits: Limits = DEFAULT_LIMITS) -> HttpEdge:
+    def edge(self, limits: Limits = DEFAULT_LIMITS) -> JsonEdge:
         """Build an edge over this script."""
-        return HttpEdge(
+        return JsonEdge(
             "http://novita.test/v1",
             KEY,
             NOVITA,
@@ -255,7 +256,7 @@ async def test_the_key_is_in_no_message(step: Step | Callable[[], Step]) -> None
 def test_a_malformed_key_is_named_before_anything_is_sent(key: str) -> None:
     """A key that no header can carry is the Secret's fault, and is not repeated in the message."""
     with pytest.raises(Unauthorized) as caught:
-        HttpEdge("http://novita.test", key, NOVITA)
+        JsonEdge("http://novita.test", key, NOVITA)
     assert caught.value.reason is Reason.CREDENTIALS_UNAVAILABLE
     assert not key.strip() or key not in caught.value.message
 
@@ -263,7 +264,7 @@ def test_a_malformed_key_is_named_before_anything_is_sent(key: str) -> None:
 async def test_a_key_from_a_file_may_end_in_a_newline() -> None:
     """Blanks around the key are not part of it."""
     script = Script(ok())
-    edge = HttpEdge("http://novita.test", f" {KEY}\n", NOVITA, transport=script)
+    edge = JsonEdge("http://novita.test", f" {KEY}\n", NOVITA, transport=script)
     await edge.read(READ, "/x", {})
     assert script.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 

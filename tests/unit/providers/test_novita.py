@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import Order, Software
+from gpuinstance.core.model import Order, PlanChoice, Software
 from gpuinstance.providers.base import (
     IncompleteListing,
     ProviderError,
@@ -87,6 +87,7 @@ async def test_requests_go_where_the_documentation_says() -> None:
     await provider.set_ports("m", ())
     await provider.grow_disk("m", from_gb=60, to_gb=80)
     await provider.change_software("m", ORDER.software, keep_data=True)
+    await provider.switch_to_monthly("m", 3)
     await provider.aclose()
     assert [call[:2] for call in seen] == [
         ("GET", "/gpu/instances"),
@@ -103,6 +104,7 @@ async def test_requests_go_where_the_documentation_says() -> None:
         ("POST", "/gpu/instance/edit"),
         ("POST", "/gpu/instance/edit"),
         ("POST", "/gpu/instance/upgrade"),
+        ("POST", "/gpu/instance/transToMonthlyInstance"),
     ]
     bodies = [call[2] for call in seen]
     assert bodies[0] == {"pageSize": "100", "pageNum": "1"}
@@ -110,6 +112,7 @@ async def test_requests_go_where_the_documentation_says() -> None:
     assert bodies[3] == {"gpuNum": "1", "billingMethod": "monthly"}
     assert bodies[10] == {"instanceId": "m"}
     assert bodies[12] == {"instanceId": "m", "expandRootDisk": 20}
+    assert bodies[14] == {"instanceId": "m", "month": 3}
 
 
 async def test_a_disk_that_is_large_enough_is_left_alone() -> None:
@@ -120,6 +123,40 @@ async def test_a_disk_that_is_large_enough_is_left_alone() -> None:
 
     await novita(refuse).grow_disk("m", from_gb=80, to_gb=80)
     await novita(refuse).grow_disk("m", from_gb=80, to_gb=60)
+
+
+async def test_a_refused_purchase_is_named_in_words() -> None:
+    """Not by the name of a path."""
+    provider = novita(always({"reason": "BALANCE_NOT_ENOUGH", "message": "top up"}, 400))
+    with pytest.raises(Rejected, match="Novita refused switch to monthly billing: top up") as caught:
+        await provider.switch_to_monthly("m", 1)
+    assert caught.value.reason is Reason.BALANCE_NOT_ENOUGH
+
+
+LACKING: list[Callable[[Novita], Awaitable[object]]] = [
+    lambda p: p.rename("m", "other"),
+    lambda p: p.rebuild("m"),
+    lambda p: p.reinstall("m", "107672"),
+    lambda p: p.regenerate_networking("m"),
+    lambda p: p.list_plans("m"),
+    lambda p: p.get_upgrade_order("m"),
+    lambda p: p.order_upgrade("m", PlanChoice("1")),
+    lambda p: p.apply_upgrade("m", disk_gb=None),
+    lambda p: p.confirm_upgrade("m"),
+    lambda p: p.revert_upgrade("m"),
+]
+
+
+@pytest.mark.parametrize("verb", LACKING)
+async def test_what_it_lacks_is_refused_in_words(verb: Callable[[Novita], Awaitable[object]]) -> None:
+    """A definite no with its own reason, without a request."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise AssertionError("nothing to ask for")
+
+    with pytest.raises(Rejected, match="Novita has no way to") as caught:
+        await verb(novita(refuse))
+    assert caught.value.reason is Reason.UNSUPPORTED_BY_PROVIDER
 
 
 async def test_a_listing_knows_when_it_was_begun() -> None:
@@ -178,5 +215,5 @@ async def test_an_environment_that_is_echoed_stays_secret() -> None:
         provider.create(ORDER),
         provider.change_software("m", ORDER.software, keep_data=True),
     ):
-        with pytest.raises(ProviderError, match=r"envs\[0\]\.value \*\*\* is too long"):
+        with pytest.raises(ProviderError, match=r"envs\[0\]\.value \[redacted\] is too long"):
             await change

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gpuinstance.api.words import BillingMode, PortProtocol
 from gpuinstance.core.model import Port, Product, Region, Template
-from gpuinstance.providers.novita_catalogue import ClustersAnswer, ProductsAnswer, TemplateAnswer
+from gpuinstance.providers.novita.catalogue import ClustersAnswer, ProductsAnswer, TemplateAnswer
 
 PRODUCT = {
     "id": "4090.16c62g",

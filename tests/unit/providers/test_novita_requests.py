@@ -9,7 +9,7 @@ import pytest
 
 from gpuinstance.api.words import BillingMode, PortProtocol
 from gpuinstance.core.model import Order, Port, Software, Volume
-from gpuinstance.providers import novita_requests as requests
+from gpuinstance.providers.novita import requests
 
 PORTS = (Port(80, PortProtocol.HTTP), Port(22, PortProtocol.TCP))
 SOFTWARE = Software(

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gpuinstance.api.words import BillingMode, PortProtocol
 from gpuinstance.core.model import Machine, MachineState, Port, SpotState
-from gpuinstance.providers.novita_wire import MachineAnswer, PageAnswer
+from gpuinstance.providers.novita.wire import MachineAnswer, PageAnswer
 
 SUMMARY = {
     "id": "79485daa470d8d6d",

@@ -1,34 +1,33 @@
-"""The wrappers are providers: they pass everything on, count it, and share what is read."""
+"""The wrappers are providers: they pass everything on, count it, and share what is read.
 
-# ruff: noqa: D102  the methods of the fake are those of Provider
+What "everything" is comes from the Protocol, and which wrappers there are from the package, so that neither a
+new method nor a new wrapper is left out by oversight.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
+import inspect
+import pkgutil
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
+from gpuinstance import providers
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import (
-    Listing,
-    Machine,
-    MachineState,
-    Order,
-    Port,
-    Product,
-    Region,
-    Software,
-    Template,
-)
-from gpuinstance.providers.base import Capabilities, OutOfCapacity, Provider, Unavailable
-from gpuinstance.providers.wrappers import Metered, SharedListing
+from gpuinstance.core.model import Order, Software
+from gpuinstance.providers.base import OutOfCapacity, Provider, Unavailable
+from gpuinstance.providers.fence import Fenced
+from gpuinstance.providers.governing.governed import Governed
+from gpuinstance.providers.governing.governor import Allowance, Governor
+from gpuinstance.providers.wrappers import Metered, SharedListing, Wrapper
+from tests.unit.providers.governing import Notebook
+from tests.unit.providers.protocol import ATTRIBUTES, CALLS, METHODS, Adapter, call, given
 
 SOFTWARE = Software("nginx", env=(("TOKEN", "canary"),))
 ORDER = Order(
@@ -46,146 +45,93 @@ ORDER = Order(
     min_cuda_version=None,
     hourly_price=Decimal(1),
 )
-MACHINE = Machine("1", "m", MachineState.RUNNING, "running")
-NOW = datetime(2026, 8, 22, tzinfo=UTC)
-
-
-class Fake:
-    """A provider that notes its calls; `fails` is raised by every one of them."""
-
-    name = "fake"
-    capabilities = Capabilities(
-        billing_modes=frozenset(BillingMode),
-        listing_has_addresses=True,
-        can_change_ports=True,
-        can_grow_disk=True,
-        can_change_software=True,
-        max_gpu_count=1,
-        max_rootfs_gb=1,
-    )
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        self.fails: BaseException | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def _note(self, *call: Any) -> None:
-        self.calls.append(call)
-        await self.gate.wait()
-        if self.fails is not None:
-            raise self.fails
-
-    async def list_machines(self) -> Listing:
-        await self._note("list_machines")
-        return Listing((MACHINE,), NOW)
-
-    async def get_machine(self, machine_id: str) -> Machine:
-        await self._note("get_machine", machine_id)
-        return MACHINE
-
-    async def list_products(self, *, name: str, gpu_count: int, mode: BillingMode) -> Sequence[Product]:
-        await self._note("list_products", name, gpu_count, mode)
-        return ()
-
-    async def list_regions(self) -> Sequence[Region]:
-        await self._note("list_regions")
-        return (Region("r", "R"),)
-
-    async def list_registry_auths(self) -> Sequence[str]:
-        await self._note("list_registry_auths")
-        return ["auth"]
-
-    async def get_template(self, template_id: str) -> Template:
-        await self._note("get_template", template_id)
-        return Template(template_id, "t", "nginx")
-
-    async def create(self, order: Order) -> str:
-        await self._note("create", order)
-        return "1"
-
-    async def start(self, machine_id: str) -> None:
-        await self._note("start", machine_id)
-
-    async def stop(self, machine_id: str) -> None:
-        await self._note("stop", machine_id)
-
-    async def restart(self, machine_id: str) -> None:
-        await self._note("restart", machine_id)
-
-    async def delete(self, machine_id: str) -> None:
-        await self._note("delete", machine_id)
-
-    async def set_ports(self, machine_id: str, ports: Sequence[Port]) -> None:
-        await self._note("set_ports", machine_id, ports)
-
-    async def grow_disk(self, machine_id: str, *, from_gb: int, to_gb: int) -> None:
-        await self._note("grow_disk", machine_id, from_gb, to_gb)
-
-    async def change_software(self, machine_id: str, software: Software, *, keep_data: bool) -> None:
-        await self._note("change_software", machine_id, software, keep_data)
-
-    async def aclose(self) -> None:
-        self.calls.append(("aclose",))
-
-
-async def every_call(provider: Provider) -> list[tuple[Any, ...]]:
-    """Call every method once; return what the adapter behind must have seen."""
-    assert await provider.list_machines() == Listing((MACHINE,), NOW)
-    assert await provider.get_machine("1") is MACHINE
-    assert await provider.list_products(name="n", gpu_count=2, mode=BillingMode.SPOT) == ()
-    assert await provider.list_regions() == (Region("r", "R"),)
-    assert (await provider.get_template("t")).id == "t"
-    assert await provider.list_registry_auths() == ["auth"]
-    assert await provider.create(ORDER) == "1"
-    await provider.start("1")
-    await provider.stop("1")
-    await provider.restart("1")
-    await provider.delete("1")
-    await provider.set_ports("1", ())
-    await provider.grow_disk("1", from_gb=1, to_gb=2)
-    await provider.change_software("1", SOFTWARE, keep_data=True)
-    return [
-        ("list_machines",),
-        ("get_machine", "1"),
-        ("list_products", "n", 2, BillingMode.SPOT),
-        ("list_regions",),
-        ("get_template", "t"),
-        ("list_registry_auths",),
-        ("create", ORDER),
-        ("start", "1"),
-        ("stop", "1"),
-        ("restart", "1"),
-        ("delete", "1"),
-        ("set_ports", "1", ()),
-        ("grow_disk", "1", 1, 2),
-        ("change_software", "1", SOFTWARE, True),
-    ]
 
 
 class Records(list[tuple[str, str, str, float]]):
     """A recorder that keeps what it is told."""
 
     def __call__(self, *, provider: str, operation: str, outcome: str, seconds: float) -> None:
+        """Keep it."""
         self.append((provider, operation, outcome, seconds))
 
 
-async def test_wrappers_pass_everything_on() -> None:
-    """Each call reaches the adapter with its arguments, and its result comes back."""
-    fake = Fake()
-    provider: Provider = SharedListing(Metered(fake, Records()))
-    assert (provider.name, provider.capabilities) == ("fake", Fake.capabilities)
-    expected = await every_call(provider)
-    await provider.aclose()
-    assert fake.calls == [*expected, ("aclose",)]
+def _governed(inner: Provider) -> Provider:
+    return Governed(inner, Governor("fake", Allowance(), Notebook()))
 
 
-async def test_every_call_is_counted_and_timed() -> None:
+WRAPPERS: dict[type, Callable[[Provider], Provider]] = {
+    Wrapper: Wrapper,
+    Metered: lambda inner: Metered(inner, Records()),
+    SharedListing: SharedListing,
+    Fenced: lambda inner: Fenced(inner, lambda: True),
+    Governed: _governed,
+}
+"""Every wrapper, and how one is put around another provider."""
+
+
+def in_a_row(inner: Provider) -> Provider:
+    """Return all of them around each other, as the composition root does it."""
+    return SharedListing(_governed(Metered(Fenced(inner, lambda: True), Records())))
+
+
+AROUND = [
+    *(pytest.param(wrap, id=kind.__name__) for kind, wrap in WRAPPERS.items()),
+    pytest.param(in_a_row, id="all"),
+]
+
+
+def classes() -> Iterator[type]:
+    """Yield every class that the package of providers defines."""
+    for module in pkgutil.walk_packages(providers.__path__, f"{providers.__name__}."):
+        members = vars(importlib.import_module(module.name)).values()
+        yield from (it for it in members if inspect.isclass(it) and it.__module__ == module.name)
+
+
+def test_no_wrapper_is_forgotten() -> None:
+    """Whatever is built around an inner provider is in the table above."""
+    found = {it for it in classes() if "inner" in getattr(vars(it).get("__init__"), "__annotations__", ())}
+    assert found == set(WRAPPERS)
+
+
+@pytest.mark.parametrize("wrap", AROUND)
+@pytest.mark.parametrize("operation", METHODS)
+async def test_wrappers_pass_everything_on(wrap: Callable[[Provider], Provider], operation: str) -> None:
+    """Each method of the Protocol reaches the adapter, once, with its arguments, and its result comes back."""
+    adapter = Adapter()
+    arguments = given(operation)
+    result = await call(wrap(adapter.provider()), operation, arguments)
+    assert adapter.calls == [(operation, arguments)]
+    assert result is adapter.results[operation]
+
+
+@pytest.mark.parametrize("wrap", AROUND)
+@pytest.mark.parametrize("operation", CALLS)
+async def test_wrappers_pass_errors_on(wrap: Callable[[Provider], Provider], operation: str) -> None:
+    """What the adapter raises is what the caller sees: nothing is retried, renamed or swallowed."""
+    adapter = Adapter()
+    adapter.fails = OutOfCapacity("none left")
+    with pytest.raises(OutOfCapacity) as caught:
+        await call(wrap(adapter.provider()), operation, given(operation))
+    assert str(caught.value) == "none left"
+    assert adapter.called == [operation]
+
+
+@pytest.mark.parametrize("wrap", AROUND)
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_wrappers_answer_for_the_provider(wrap: Callable[[Provider], Provider], attribute: str) -> None:
+    """Its name and what it can do are those of the adapter."""
+    adapter = Adapter()
+    assert getattr(wrap(adapter.provider()), attribute) is getattr(adapter, attribute)
+
+
+@pytest.mark.parametrize("operation", CALLS)
+async def test_every_call_is_counted_and_timed(operation: str) -> None:
     """Provider, operation, outcome and seconds, for each call that goes out."""
     ticks = iter(range(100))
     records = Records()
-    expected = await every_call(Metered(Fake(), records, monotonic=lambda: float(next(ticks))))
-    assert records == [("fake", call[0], "Success", 1.0) for call in expected]
+    metered = Metered(Adapter().provider(), records, monotonic=lambda: float(next(ticks)))
+    await call(metered, operation, given(operation))
+    assert records == [("fake", operation, "Success", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -199,18 +145,18 @@ async def test_every_call_is_counted_and_timed() -> None:
 )
 async def test_failures_are_counted_by_name(error: BaseException, outcome: str) -> None:
     """The label is the consequence, never the message."""
-    fake, records = Fake(), Records()
-    fake.fails = error
+    adapter, records = Adapter(), Records()
+    adapter.fails = error
     with pytest.raises(type(error)):
-        await Metered(fake, records).create(ORDER)
+        await Metered(adapter.provider(), records).create(ORDER)
     assert [(r[1], r[2]) for r in records] == [("create", outcome)]
 
 
 async def test_a_thousand_resources_make_one_of_each_request() -> None:
     """Listing, products, regions and template are asked for once, however many want them."""
-    fake = Fake()
-    fake.gate.clear()
-    shared = SharedListing(fake)
+    adapter = Adapter()
+    adapter.gate.clear()
+    shared = SharedListing(adapter.provider())
     asking = [
         asyncio.create_task(coroutine)
         for _ in range(250)
@@ -222,9 +168,9 @@ async def test_a_thousand_resources_make_one_of_each_request() -> None:
         )
     ]
     await asyncio.sleep(0)
-    fake.gate.set()
+    adapter.gate.set()
     await asyncio.gather(*asking)
-    assert sorted(call[0] for call in fake.calls) == [
+    assert sorted(adapter.called) == [
         "get_template",
         "list_machines",
         "list_products",
@@ -234,23 +180,23 @@ async def test_a_thousand_resources_make_one_of_each_request() -> None:
 
 async def test_the_catalogue_is_shared_for_a_moment_only() -> None:
     """Prices are asked for again after ten seconds; other questions have answers of their own."""
-    fake, seconds = Fake(), [0.0]
-    shared = SharedListing(fake, monotonic=lambda: seconds[0])
+    adapter, seconds = Adapter(), [0.0]
+    shared = SharedListing(adapter.provider(), monotonic=lambda: seconds[0])
     for at in (0.0, 9.9, 10.0):
         seconds[0] = at
         await shared.list_products(name="n", gpu_count=1, mode=BillingMode.SPOT)
-    assert len(fake.calls) == 2
+    assert len(adapter.calls) == 2
     await shared.list_products(name="n", gpu_count=2, mode=BillingMode.SPOT)
     await shared.list_products(name="n", gpu_count=2, mode=BillingMode.ON_DEMAND)
-    assert len(fake.calls) == 4
+    assert len(adapter.calls) == 4
 
 
 async def test_changes_and_single_machines_are_never_shared() -> None:
     """Two equal changes are two requests; so are two looks at one machine."""
-    fake = Fake()
-    shared = SharedListing(fake)
+    adapter = Adapter()
+    shared = SharedListing(adapter.provider())
     await asyncio.gather(*(shared.start("1") for _ in range(2)), *(shared.get_machine("1") for _ in range(2)))
-    assert len(fake.calls) == 4
+    assert len(adapter.calls) == 4
 
 
 class Secret(str):
@@ -261,14 +207,14 @@ class Secret(str):
 
 async def test_nothing_is_remembered_of_a_change() -> None:
     """After a change no wrapper holds its arguments any more, whose environment may be secret."""
-    fake = Fake()
-    shared = SharedListing(Metered(fake, Records()))
+    adapter = Adapter()
+    provider = in_a_row(adapter.provider())
     secret = Secret("canary")
     watched = weakref.ref(secret)
     software = replace(SOFTWARE, env=(("TOKEN", secret),))
-    await shared.create(replace(ORDER, software=software))
-    await shared.change_software("1", software, keep_data=True)
-    fake.calls.clear()
+    await provider.create(replace(ORDER, software=software))
+    await provider.change_software("1", software, keep_data=True)
+    adapter.calls.clear()
     del secret, software
     gc.collect()
     assert watched() is None
@@ -276,9 +222,9 @@ async def test_nothing_is_remembered_of_a_change() -> None:
 
 async def test_closing_lets_nobody_wait() -> None:
     """Whoever waits for a shared answer learns that there is none."""
-    fake = Fake()
-    fake.gate.clear()
-    shared = SharedListing(fake)
+    adapter = Adapter()
+    adapter.gate.clear()
+    shared = SharedListing(adapter.provider())
     waiting = [
         asyncio.create_task(c) for c in (shared.list_machines(), shared.list_regions(), shared.get_template("t"))
     ]
@@ -287,4 +233,4 @@ async def test_closing_lets_nobody_wait() -> None:
     await shared.aclose()
     errors = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(e) for e in errors} == {Unavailable}
-    assert fake.calls[-1] == ("aclose",)
+    assert adapter.called[-1] == "aclose"

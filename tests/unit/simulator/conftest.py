@@ -9,9 +9,12 @@ import pytest
 
 from gpuinstance_simulator.clock import ManualClock
 from gpuinstance_simulator.cloud import Cloud
+from gpuinstance_simulator.hostwinds import HostwindsFace
+from gpuinstance_simulator.hostwinds import new_cloud as new_hostwinds_cloud
 from gpuinstance_simulator.novita import PREFIX, NovitaFace, new_cloud
 from gpuinstance_simulator.server import serve
 from gpuinstance_simulator.simulation import TEST_KEY, Simulation
+from tests.unit.simulator.hostwinds_support import Site
 from tests.unit.simulator.support import client
 
 
@@ -46,3 +49,11 @@ async def admin(simulation: Simulation) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the admin API."""
     async with client(simulation.base_url + "/_simulator") as it:
         yield it
+
+
+@pytest.fixture
+async def site(clock: ManualClock) -> AsyncIterator[Site]:
+    """An empty account at the other provider, Hostwinds, served on a free port, with a client."""
+    cloud = new_hostwinds_cloud(clock)
+    async with serve(cloud, HostwindsFace()) as served, client(served.base_url) as visitor:
+        yield Site(cloud, served, visitor)

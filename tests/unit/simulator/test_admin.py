@@ -179,7 +179,25 @@ async def test_settings_can_be_changed_one_by_one(admin: httpx.AsyncClient, clou
     assert (await admin.post("/settings", json={"listing_leg": 5})).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/clock", "/faults", "/apps", "/machines", "/catalogue", "/settings"])
+async def test_quirks_can_be_switched_while_it_serves(admin: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
+    """The others stay; what is no quirk is refused."""
+    assert (await api.get("/gpu/instances")).json()["total"] == 0
+    told = (await admin.post("/quirks", json={"total_as_text": True})).json()
+    assert (told["total_as_text"], told["first_page"]) == (True, 1)
+    assert (await api.get("/gpu/instances")).json()["total"] == "0"
+    assert (await get(admin, "/quirks"))["total_as_text"]
+    assert (await admin.post("/quirks", json={"first_page": 7})).status_code == 400
+    assert (await admin.post("/quirks", json={"fist_page": 0})).status_code == 400
+
+
+async def test_what_another_provider_has_is_refused(admin: httpx.AsyncClient, cloud: Cloud) -> None:
+    """Novita knows neither locks nor orders."""
+    machine = running(cloud)
+    refused = await admin.post(f"/machines/{machine.id}/console", json={"action": "lock"})
+    assert (refused.status_code, refused.json()["reason"]) == (409, "wrong_state")
+
+
+@pytest.mark.parametrize("path", ["/quirks", "/clock", "/faults", "/apps", "/machines", "/catalogue", "/settings"])
 async def test_nonsense_is_refused(admin: httpx.AsyncClient, path: str) -> None:
     """Never a 500."""
     answer = await admin.post(path, content=b"nonsense")

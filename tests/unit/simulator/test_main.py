@@ -15,7 +15,10 @@ import pytest
 
 from gpuinstance_simulator import options
 from gpuinstance_simulator.__main__ import main
-from gpuinstance_simulator.novita import LIFECYCLE, PREFIX
+from gpuinstance_simulator.hostwinds import PATH
+from gpuinstance_simulator.novita import PREFIX
+from gpuinstance_simulator.providers import PROVIDERS
+from tests.unit.simulator.hostwinds_support import ADD
 from tests.unit.simulator.support import IMPATIENT, create_body
 
 SOURCES = Path(__file__).parents[3] / "operator"
@@ -59,20 +62,46 @@ def test_it_serves_and_leaves_cleanly_when_told(tmp_path: Path, number: signal.S
 
 def test_the_deletion_lag_follows_the_listing_lag() -> None:
     """Unless it is given."""
-    parser = options.parser(LIFECYCLE, "key")
+    parser = options.parser(PROVIDERS["novita"], "key")
     both = options.settings(parser.parse_args(["--listing-lag", "5"]))
     assert (both.listing_lag, both.deletion_lag) == (5, 5)
     one = options.settings(parser.parse_args(["--listing-lag", "5", "--deletion-lag", "0"]))
     assert one.deletion_lag == 0
 
 
-def test_help_tells_about_every_state(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each duration of the table has its option with its default."""
+def test_another_provider_is_served_if_it_is_named() -> None:
+    """With its own API, states, quirks and applications."""
+    arguments = ["--provider", "hostwinds", "--speed", "0", "--scheduling", "1", "--bare-reads"]
+    with process(*arguments, "--http-port", "8090", "--http-port", "8091") as (_, url), httpx.Client() as visitor:
+        form = {"API": "simulated-key", **ADD}
+        assert visitor.post(url + PATH, data=form).json()[1]["message"] == "Server is being Created!"
+        visitor.post(url + "/_simulator/clock", json={"advance": 1})
+        (server,) = visitor.post(url + PATH, data=form | {"action": "get_instances"}).json()
+        assert server["task_state"] == "networking"
+        (machine,) = visitor.get(url + "/_simulator/machines").json()
+        assert [(it["number"], it["protocol"]) for it in machine["ports"]] == [
+            (8090, "http"),
+            (8091, "http"),
+            (2200, "tcp"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "texts"),
+    [
+        ("novita", ("--pulling S", "(default: 30)", "--first-page {0,1}", "--gateway-auth")),
+        ("hostwinds", ("--resize-migrating S", "(default: 20)", "--no-order {", "--bare-reads", "--http-port N")),
+    ],
+)
+def test_help_tells_about_every_state_and_quirk(
+    capsys: pytest.CaptureFixture[str], provider: str, texts: tuple[str, ...]
+) -> None:
+    """Each duration of the table and each quirk of the model has its option with its default."""
     with pytest.raises(SystemExit) as left:
-        main(["--help"])
+        main(["--provider", provider, "--help"])
     assert left.value.code == 0
     told = capsys.readouterr().out
-    for text in ("--pulling S", "(default: 30)", "--warm-up S", "--api-key KEY", "--speed N", "listening on"):
+    for text in ("--warm-up S", "--api-key KEY", "--speed N", "listening on", *texts):
         assert text in told
 
 
@@ -84,6 +113,10 @@ def test_help_tells_about_every_state(capsys: pytest.CaptureFixture[str]) -> Non
         (["--pulling", "soon"], "invalid"),
         (["--faults", "/no/such/file"], "No such file"),
         (["--first-page", "2"], "invalid choice"),
+        (["--provider", "nobody"], "invalid choice"),
+        (["--provider", "hostwinds", "--http-port", "0"], "must be between 1 and 65535"),
+        (["--provider", "hostwinds", "--stale-seconds", "-1"], "stale_seconds"),
+        (["--provider", "hostwinds", "--pulling", "1"], "unrecognized"),
     ],
 )
 def test_bad_options_are_explained(capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str) -> None:

@@ -116,6 +116,14 @@ def test_a_spot_machine_costs_the_spot_price_that_was_valid_when_it_was_bought(
     assert cloud.catalogue.products[ANYWHERE].spot_price == Decimal("0.22")
 
 
+def test_a_price_rise_is_for_terms_too(cloud: Cloud) -> None:
+    """All prices of one product are multiplied, or of all products."""
+    cloud.catalogue.raise_prices(Decimal(2), MONTHLY)
+    cloud.catalogue.raise_prices(Decimal(2))
+    assert cloud.catalogue.products[MONTHLY].term_price(1) == 4 * 220
+    assert cloud.catalogue.products[MONTHLY].price == 4 * Decimal("0.35")
+
+
 def test_a_monthly_machine_is_paid_at_once_and_cannot_be_deleted(cloud: Cloud, clock: ManualClock) -> None:
     """Listed terms have their price, others are so many months."""
     half_a_year = running(cloud, product_id=MONTHLY, mode=Mode.MONTHLY, months=6)

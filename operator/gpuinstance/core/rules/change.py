@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Operation
 from gpuinstance.api.words import DriftPolicy, OperationPhase, OperationType, Phase
 from gpuinstance.core import operations
 from gpuinstance.core.decision import Action, ChangeSoftware, Decision, GrowDisk, Need, SetPorts
 from gpuinstance.core.desired import (
+    FOUND_OTHERWISE,
     applied_by_change,
-    format_ports,
+    asked_ports,
     hardware_fingerprint,
+    is_of_product,
+    other_hardware,
     parse_ports,
+    published_ports,
     shown_ports,
     software_fingerprint,
-    wanted_ports,
+    terms_fingerprint,
 )
+from gpuinstance.core.differences import drift
+from gpuinstance.core.images import same_image
 from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.rules.answers import need, stuck, wait
 from gpuinstance.core.snapshot import Refusal, Snapshot
 
 
 def demand_recreate(s: Snapshot) -> Decision | None:
-    """Product, GPU count and billing cannot change under a machine: say so, and leave it running."""
+    """Product, GPU count, billing and place cannot change under a machine: say so, and leave it running."""
     applied = s.status.applied.hardware
     if s.machine is None or applied is None or applied == hardware_fingerprint(s.spec):
         return None
+    phase = Phase.RUNNING if s.machine.state is MachineState.RUNNING else Phase.STOPPED
+    if s.limits.upgrades_are_ordered:
+        return _demand_upgrade(s, s.machine, phase)
+    if applied == FOUND_OTHERWISE and not other_hardware(s.spec, s.machine):
+        return _follow_spec(s, s.machine, phase)
     message = (
         "product, gpuCount, billing and minCudaVersion cannot change on an existing machine: "
         "revert them, or set a new token in spec.actions.recreate to replace the machine"
     )
-    phase = Phase.RUNNING if s.machine.state is MachineState.RUNNING else Phase.STOPPED
     return stuck(s, phase, Reason.RECREATE_REQUIRED, message)
+
+
+def _demand_upgrade(s: Snapshot, machine: Machine, phase: Phase) -> Decision:
+    """Where another plan is ordered and paid, that is no business of an instance; nor is its place."""
+    if s.status.applied.terms != terms_fingerprint(s.spec):
+        message = (
+            "locationID and billingCycle cannot change on an existing machine: "
+            "revert them, or delete this object and create another"
+        )
+        return stuck(s, phase, Reason.UNSUPPORTED_BY_PROVIDER, message)
+    if not is_of_product(machine, s.spec.product, s.status.instance):
+        message = "another product has to be ordered and paid: revert spec.product, or create an InstanceUpgrade"
+        return stuck(s, phase, Reason.UPGRADE_REQUIRED, message)
+    return _follow_spec(s, machine, phase)
+
+
+def _follow_spec(s: Snapshot, machine: Machine, phase: Phase) -> Decision:
+    """Somebody has upgraded the machine, or brought another one in, and now the spec says so."""
+    follows = s.status.applied.model_copy(update={"hardware": hardware_fingerprint(s.spec)})
+    message = f"machine {machine.id} is of the product that the spec names by now"
+    return wait(s, phase, Reason.APPLYING_CHANGE, message, after=timedelta(), applied=follows)
 
 
 def apply_change(s: Snapshot) -> Decision | None:
@@ -66,9 +99,9 @@ def _found_applied(s: Snapshot, operation: Operation, machine: Machine) -> Decis
     kind, _, wanted = (operation.token or "").partition(":")
     shown, before = set(shown_ports(machine).split(",")), set((s.status.applied.ports or "").split(","))
     asked = set(wanted.split(","))
-    wanted_image = s.spec.image or machine.image
+    has_image = not machine.image or s.spec.image is None or same_image(machine.image, s.spec.image)
     arrived = {
-        "software": operations.has_restarted(operation, machine) and machine.image in ("", wanted_image),
+        "software": operations.has_restarted(operation, machine) and has_image,
         # The provider may publish ports of its own beside ours.
         "ports": asked - {""} <= shown and not (before - asked - {""}) & shown,
         "disk": wanted.isdecimal() and (machine.rootfs_gb or 0) >= int(wanted),
@@ -82,9 +115,20 @@ def _found_applied(s: Snapshot, operation: Operation, machine: Machine) -> Decis
 
 def _change_software(s: Snapshot, machine: Machine) -> Decision | None:
     fingerprint = software_fingerprint(s.spec)
+    target = f"software:{fingerprint}"
     applied = s.status.applied
-    if applied.software == fingerprint:
+    if applied.software == fingerprint and not _is_to_be_corrected(s, "image", target):
         return None
+    if applied.software == FOUND_OTHERWISE and s.spec.image and same_image(machine.image, s.spec.image):
+        message = f"machine {machine.id} runs the image that the spec names by now"
+        follows = applied_by_change(applied, target)
+        return wait(s, Phase.RUNNING, Reason.APPLYING_CHANGE, message, after=timedelta(), applied=follows)
+    if s.limits.rebuilds_in_place:
+        message = (
+            "spec.templateID is not what is installed: revert it, or set a new token in spec.actions.reinstall to "
+            "install it, which loses what is on the machine's disk"
+        )
+        return stuck(s, Phase.RUNNING, Reason.REINSTALL_REQUIRED, message)
     if not s.limits.can_change_software:
         return stuck(s, Phase.RUNNING, Reason.RECREATE_REQUIRED, _only_by_recreate("image, command, env and volumes"))
     if s.software is None:
@@ -92,19 +136,29 @@ def _change_software(s: Snapshot, machine: Machine) -> Decision | None:
     if isinstance(s.software, Refusal):
         return stuck(s, Phase.RUNNING, s.software.reason, s.software.message)
     message = f"changing the software of machine {machine.id} to {s.software.image}; its data is kept"
-    return _begin(s, ChangeSoftware(machine.id, s.software), message, target=f"software:{fingerprint}")
+    return _begin(s, ChangeSoftware(machine.id, s.software), message, target=target)
 
 
 def _change_ports(s: Snapshot, machine: Machine) -> Decision | None:
-    wanted, applied = wanted_ports(s.spec), s.status.applied
+    wanted, applied = asked_ports(s), s.status.applied
     if wanted is None or wanted == applied.ports:
-        wanted = applied.ports or ""
-        if s.spec.drift is not DriftPolicy.CORRECT or drift(s) is None:
+        wanted = published_ports(applied) or ""
+        if not _is_to_be_corrected(s, "ports", f"ports:{wanted}"):
             return None
+    if not s.limits.publishes_ports:
+        message = f"the ports of machine {machine.id} are {wanted or 'none'} now: asking there"
+        return _follow_ports(s, message, wanted)
     if not s.limits.can_change_ports:
         return stuck(s, Phase.RUNNING, Reason.RECREATE_REQUIRED, _only_by_recreate("ports"))
     message = f"publishing ports {wanted or 'none'} of machine {machine.id}"
     return _begin(s, SetPorts(machine.id, parse_ports(wanted)), message, target=f"ports:{wanted}")
+
+
+def _follow_ports(s: Snapshot, message: str, wanted: str) -> Decision:
+    """Every port of a machine with an address of its own is reached there: nothing is changed at the provider."""
+    applied = s.status.applied.model_copy(update={"ports": wanted})
+    forgotten = {"endpoints": None, "health_check": None}
+    return wait(s, Phase.RUNNING, Reason.APPLYING_CHANGE, message, after=timedelta(), applied=applied, **forgotten)
 
 
 def _grow_disk(s: Snapshot, machine: Machine) -> Decision | None:
@@ -145,27 +199,29 @@ def _begin(s: Snapshot, action: Action, message: str, *, target: str) -> Decisio
     )
 
 
+def _is_to_be_corrected(s: Snapshot, field: str, target: str) -> bool:
+    """True if somebody else changed this at the provider, and `spec.drift` asks to change it back.
+
+    The same is not changed back twice within minutes: whoever insists, or a provider on which it has no effect,
+    would otherwise be fought for ever, at the price of a restart each time. Nor is what an InstanceUpgrade has
+    made of the image: only the upgrade knew what goes with it.
+    """
+    if s.spec.drift is not DriftPolicy.CORRECT or not any(it.field == field for it in drift(s)):
+        return False
+    recorded, last = s.status.instance, s.status.last_operation
+    if field == "image" and recorded is not None and recorded.upgraded_by is not None:
+        is_of_spec = s.spec.image is not None and same_image(recorded.image or "", s.spec.image)
+        if not is_of_spec:
+            return False
+    ended = last.phases.completed_at if last is not None and last.token == target else None
+    return ended is None or s.now - ended >= _CORRECT_AGAIN
+
+
+_CORRECT_AGAIN = timedelta(minutes=10)
+
+
 def _only_by_recreate(what: str) -> str:
     return (
         f"this provider cannot change {what} of an existing machine: "
         "revert the change, or set a new token in spec.actions.recreate to replace the machine"
     )
-
-
-def drift(s: Snapshot) -> str | None:
-    """Return what somebody changed at the provider, in words; None for no drift.
-
-    Only missing ports count: a provider may publish ports of its own beside ours. A picture from
-    before our own last change settled is not evidence.
-    """
-    machine, applied, last = s.machine, s.status.applied, s.status.last_operation
-    if machine is None or applied.ports is None or s.operation is not None or machine.state is not MachineState.RUNNING:
-        return None
-    ended = last.phases.completed_at if last is not None else None
-    if ended is not None and not s.settled_since(ended):
-        return None
-    shown = set(shown_ports(machine).split(","))
-    missing = [p for p in parse_ports(applied.ports) if f"{p.number}/{p.protocol}" not in shown]
-    if not missing:
-        return None
-    return f"ports missing at the provider: {format_ports((p.number, p.protocol) for p in missing)}"

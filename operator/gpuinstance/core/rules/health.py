@@ -8,12 +8,14 @@ from typing import Any
 from gpuinstance.api.base import format_duration
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
-from gpuinstance.api.status import Endpoint, EndpointHealth, HealthStatus, InstanceStatus
+from gpuinstance.api.status import EndpointHealth, HealthStatus
+from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import (
     ConditionStatus,
     ConditionType,
-    DriftPolicy,
+    Management,
     OperationPhase,
+    OperationType,
     Outcome,
     OverallHealth,
     Phase,
@@ -24,13 +26,12 @@ from gpuinstance.api.words import (
 from gpuinstance.core import operations
 from gpuinstance.core.conditions import Verdict, describe_health, write
 from gpuinstance.core.decision import Decision, Need
-from gpuinstance.core.desired import parse_ports
-from gpuinstance.core.model import Check, Machine, MachineState, Port
+from gpuinstance.core.model import Check, Machine, MachineState
 from gpuinstance.core.rules.answers import need, stuck, wait
-from gpuinstance.core.rules.change import drift
 from gpuinstance.core.snapshot import HealthReport, Snapshot
 
-_WAITING = "the machine runs; waiting for its application to answer"
+WAITING = "the machine runs; waiting for its application to answer"
+"""Said from the learned address to the first answer, in the same words, so that it is written once."""
 _WARM_UP = timedelta(seconds=30)
 """What is wrong with an application that has just been started is told only after this: most come up
 through refused connections and a proxy's error pages within seconds."""
@@ -39,61 +40,13 @@ _FORGET_RECOVERY_AFTER = timedelta(minutes=10)
 """An instance that has been Ready for so long gets all its recovery attempts back."""
 
 
-def _is_up(s: Snapshot) -> bool:
-    return s.machine is not None and s.machine.state is MachineState.RUNNING and s.wants_running
+def is_up(s: Snapshot) -> bool:
+    """True if the machine runs, and should, or is only observed."""
+    wanted = s.wants_running or s.spec.managed is Management.OBSERVE
+    return s.machine is not None and s.machine.state is MachineState.RUNNING and wanted
 
 
-def learn_addresses(s: Snapshot) -> Decision | None:
-    """A running machine's ports are published somewhere: find out where, once."""
-    machine, recorded = s.machine, s.status.instance
-    if machine is None or recorded is None or not _is_up(s) or not s.status.applied.ports:
-        return None
-    if s.status.endpoints is not None:
-        return _forget_addresses(s) if _came_up_anew(recorded, machine) else None
-    if s.addresses is None:
-        return need(s, Need.ADDRESSES)
-    endpoints = [_endpoint(port) for port in s.addresses if port.address]
-    missing = {port.number for port in parse_ports(s.status.applied.ports)} - {e.port for e in endpoints}
-    began = _began(s)
-    if missing:
-        message = "the machine runs; the provider has not published its ports yet"
-        return _give_up(s, message, began) or wait(s, Phase.RUNNING, Reason.STARTING, message, **began)
-    return wait(
-        s,
-        Phase.HEALTH_CHECKING,
-        Reason.HEALTH_CHECKING,
-        _WAITING,
-        after=timedelta(),
-        endpoints=endpoints,
-        instance=recorded.model_copy(update={"started_at": _to_the_second(machine.started_at)}),
-        **began,
-    )
-
-
-def _came_up_anew(recorded: InstanceStatus, machine: Machine) -> bool:
-    """True if the machine was started again, seen or unseen, since its addresses were learned."""
-    before, now = recorded.started_at, _to_the_second(machine.started_at)
-    return before is not None and now is not None and now > before
-
-
-def _to_the_second(moment: datetime | None) -> datetime | None:
-    return moment.replace(microsecond=0) if moment is not None else None
-
-
-def _forget_addresses(s: Snapshot) -> Decision:
-    """The addresses may be others now, and the application has to answer anew."""
-    message = "the machine was started again: looking where its ports are published now"
-    changes = {"endpoints": None, "health_check": None}
-    return wait(s, Phase.RUNNING, Reason.STARTING, message, after=timedelta(), **changes)
-
-
-def _endpoint(port: Port) -> Endpoint:
-    address = port.address or ""
-    url = address if "://" in address else f"{port.protocol}://{address}"
-    return Endpoint(port=port.number, protocol=port.protocol, url=url)
-
-
-def _began(s: Snapshot) -> dict[str, Any]:
+def began_serving(s: Snapshot) -> dict[str, Any]:
     """Note that the machine is up and that the time for becoming healthy runs."""
     changes: dict[str, Any] = {}
     operation = s.operation
@@ -107,14 +60,14 @@ def _began(s: Snapshot) -> dict[str, Any]:
     return changes
 
 
-def endpoints_to_check(s: Snapshot) -> tuple[Check, ...]:
+def endpoints_to_check(instance: GPUInstance) -> tuple[Check, ...]:
     """Return what has to answer: the spec's list, else every published port.
 
     A port that the spec names and the provider does not publish is kept, without a url: checking
     it fails, in words.
     """
-    spec = s.spec.health_check
-    published = {e.port: e for e in s.status.endpoints or ()}
+    spec = instance.spec.health_check
+    published = {e.port: e for e in instance.status.endpoints or ()}
     if spec.endpoints is not None:
         checks = [
             Check(
@@ -132,14 +85,14 @@ def endpoints_to_check(s: Snapshot) -> tuple[Check, ...]:
 
 def wait_until_healthy(s: Snapshot) -> Decision | None:
     """Ready only after the application answers; once ready, a few misses in a row take it back."""
-    if not _is_up(s) or not s.spec.health_check.enabled or not endpoints_to_check(s):
+    if not is_up(s) or not s.spec.health_check.enabled or not endpoints_to_check(s.instance):
         return None
     report = s.health
     if report is None or _is_due(s, report):
         return need(s, Need.HEALTH)
     if is_healthy(s.spec, report):
         return _prove_health(s, report)
-    began = _began(s)
+    began = began_serving(s)
     before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
     was_healthy = s.was_ready or before.completed_at is not None
     failures = before.consecutive_failures + (1 if s.health_is_new and was_healthy else 0)
@@ -157,10 +110,10 @@ def wait_until_healthy(s: Snapshot) -> Decision | None:
     if "health_check" not in began and _is_warming_up(s):
         if before.consecutive_successes:
             began["health_check"] = before.model_copy(update={"consecutive_successes": 0})
-        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, _WAITING, **began)
+        return wait(s, Phase.HEALTH_CHECKING, Reason.HEALTH_CHECKING, WAITING, **began)
     began["health_check"] = found
     words = describe_health(found)
-    return _give_up(s, words, began) or wait(s, Phase.HEALTH_CHECKING, _reason_of_waiting(s), words, **began)
+    return give_up_waiting(s, words, began) or wait(s, Phase.HEALTH_CHECKING, _reason_of_waiting(s), words, **began)
 
 
 def _reason_of_waiting(s: Snapshot) -> Reason:
@@ -175,7 +128,7 @@ def _prove_health(s: Snapshot, report: HealthReport) -> Decision | None:
     threshold = s.spec.health_check.success_threshold
     if threshold == 1 or s.was_ready:
         return None
-    began = _began(s)
+    began = began_serving(s)
     before = began.get("health_check") or s.status.health_check or HealthStatus(overall=OverallHealth.UNHEALTHY)
     successes = before.consecutive_successes + (1 if s.health_is_new else 0)
     if successes >= threshold:
@@ -189,7 +142,7 @@ def _prove_health(s: Snapshot, report: HealthReport) -> Decision | None:
 def is_beyond_patience(s: Snapshot) -> bool:
     """True if the latest round failed, and the time for becoming healthy is over."""
     checking = s.status.health_check
-    if not _is_up(s) or s.was_ready or s.health is None or _is_due(s, s.health):
+    if not is_up(s) or s.was_ready or s.health is None or _is_due(s, s.health):
         return False
     if checking is None or checking.started_at is None or checking.completed_at is not None:
         return False
@@ -247,7 +200,7 @@ def health_status(
     )
 
 
-def _give_up(s: Snapshot, words: str, changes: dict[str, Any]) -> Decision | None:
+def give_up_waiting(s: Snapshot, words: str, changes: dict[str, Any]) -> Decision | None:
     """After `maxWaitSeconds` the instance has failed; it is still looked at, and may heal."""
     started = s.status.health_check.started_at if s.status.health_check else None
     allowed = timedelta(seconds=s.spec.health_check.max_wait_seconds)
@@ -259,10 +212,10 @@ def _give_up(s: Snapshot, words: str, changes: dict[str, Any]) -> Decision | Non
 
 def settled(s: Snapshot) -> Decision:
     """Everything is as wanted: Ready. It is looked at again when the next round of checks is due."""
-    if not _is_up(s):
+    if not is_up(s):
         return wait(s, Phase.PENDING, Reason.PENDING, "waiting for the provider to show the machine")
     assert s.machine is not None
-    checked = s.spec.health_check.enabled and bool(endpoints_to_check(s))
+    checked = s.spec.health_check.enabled and bool(endpoints_to_check(s.instance))
     before = s.status.health_check
     found = None
     if checked and s.health is not None:
@@ -278,7 +231,7 @@ def settled(s: Snapshot) -> Decision:
     )
     applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
     started = {} if s.status.started_at and (before or s.was_ready) else {"started_at": s.now}
-    changes = {**operations.end(s), **started, **_forget_recovery(s)}
+    changes = {**operations.end(s), **started, **_forget_recovery(s), **_noted_image(s, s.machine)}
     status = write(s, verdict, health_check=found, applied=applied, **changes)
     return Decision(status=status, requeue_after=_interval(s) if checked else None)
 
@@ -291,7 +244,25 @@ def _forget_recovery(s: Snapshot) -> dict[str, Any]:
     return {"recovery_attempts": 0}
 
 
+_BRINGS_AN_IMAGE = (OperationType.CREATE, OperationType.REBUILD, OperationType.REINSTALL)
+
+
+def _noted_image(s: Snapshot, machine: Machine) -> dict[str, Any]:
+    """What the provider shows after our own work on the software is what is compared with later."""
+    recorded, ended = s.status.instance, s.operation
+    if recorded is None or not machine.image:
+        return {}
+    anew = ended is not None and (ended.type in _BRINGS_AN_IMAGE or (ended.token or "").startswith("software:"))
+    refused = ended is not None and ended.phase is OperationPhase.FAILED and ended.phases.monitoring_at is None
+    if recorded.image is not None and (not anew or refused):
+        return {}
+    return {"instance": recorded.model_copy(update={"image": machine.image})}
+
+
 def _synced(s: Snapshot) -> tuple[ConditionStatus, Reason, str] | None:
-    if s.spec.drift is DriftPolicy.OBSERVE or (words := drift(s)) is None:
+    recorded = s.status.instance
+    if recorded is None or recorded.upgraded_by is None:
         return None
-    return ConditionStatus.FALSE, Reason.DRIFT_DETECTED, words
+    what = f", now {recorded.product_name or recorded.product_id}" if recorded.product_id else ""
+    words = f"the spec is applied, but for what an InstanceUpgrade has made of the machine since{what}"
+    return ConditionStatus.TRUE, Reason.SYNCED, words

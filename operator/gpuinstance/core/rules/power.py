@@ -34,6 +34,9 @@ _WAYS_OUT = "set a new token in spec.actions.recreate to replace it, or delete t
 
 _TIMED_OUT = {
     OperationType.CREATE: Reason.CREATE_TIMED_OUT,
+    OperationType.REBUILD: Reason.CREATE_TIMED_OUT,
+    OperationType.REINSTALL: Reason.CREATE_TIMED_OUT,
+    OperationType.REGENERATE_NETWORKING: Reason.CREATE_TIMED_OUT,
     OperationType.STOP: Reason.STOP_TIMED_OUT,
 }
 
@@ -58,7 +61,7 @@ def report_failed_machine(s: Snapshot) -> Decision | None:
 def wait_while_changing(s: Snapshot) -> Decision | None:
     """The provider is at work on the machine: wait, up to the operation's deadline."""
     machine = s.machine
-    if machine is None or not machine.state.is_changing or _is_over(s):
+    if machine is None or machine.state not in _SHOWN or _is_over(s):
         return None
     phase, reason, message = _SHOWN[machine.state]
     operation = s.operation
@@ -70,8 +73,8 @@ def wait_while_changing(s: Snapshot) -> Decision | None:
         reason = Reason.RESTARTING
     if operation.type is OperationType.CHANGE:
         reason = Reason.APPLYING_CHANGE
-    if _has_arrived(operation, machine):
-        changes["operation"] = _accepted(s, operation)
+    if machine.state in _LEADS_TO.get(operation.type, ()):
+        changes["operation"] = operations.see_changing(operation, s)
     return wait(s, phase, reason, message, **changes)
 
 
@@ -82,17 +85,6 @@ _LEADS_TO = {
     OperationType.RESTART: (MachineState.STOPPING, MachineState.STARTING),
 }
 """On the way where each operation sends a machine; a machine that moves elsewhere was sent by others."""
-
-
-def _has_arrived(operation: Operation, machine: Machine) -> bool:
-    """True if the machine moves as asked: whatever became of the call's answer, the call has arrived."""
-    return operation.phase is OperationPhase.INITIATED and machine.state in _LEADS_TO.get(operation.type, ())
-
-
-def _accepted(s: Snapshot, operation: Operation) -> Operation:
-    if operation.phase is not OperationPhase.INITIATED:
-        return operation
-    return operations.reach(operation, OperationPhase.MONITORING, s).model_copy(update={"error": None})
 
 
 def give_up_after_deadline(s: Snapshot) -> Decision | None:
@@ -106,7 +98,8 @@ def give_up_after_deadline(s: Snapshot) -> Decision | None:
         return None  # A machine that should be down is billed: asking again is worth a call.
     reason = _TIMED_OUT.get(operation.type, Reason.START_TIMED_OUT)
     late = f"machine {machine.id} is still {machine.word} after the time allowed by spec.timeouts"
-    message = f"{late}; it may be billed; {_WAYS_OUT}"
+    ways_out = "see the provider's console, or delete the object" if s.limits.rebuilds_in_place else _WAYS_OUT
+    message = f"{late}; it may be billed; {ways_out}"
     return stuck(s, Phase.FAILED, reason, message, **_failed(s, reason, message))
 
 
@@ -148,7 +141,7 @@ def stop_when_unwanted(s: Snapshot) -> Decision | None:
             s,
             Phase.STOPPED,
             Reason.STOPPED,
-            f"machine {machine.id} is down, as powerState asks; its disk is still billed",
+            f"machine {machine.id} is down, as powerState asks; what is kept of it is still billed",
             Outcome.STOPPED,
             **operations.end(s),
             applied=applied,
@@ -219,7 +212,7 @@ def start_machine(s: Snapshot, machine: Machine, message: str, *, token: str | N
 def _report_exit(s: Snapshot, machine: Machine) -> Decision:
     cause = "was taken back by the provider (spot)" if machine.reclaimed_at else "went down by itself"
     way_out = "set a new token in spec.actions.restart to start it again"
-    message = f"machine {machine.id} {cause}; its disk is still billed: {way_out}"
+    message = f"machine {machine.id} {cause}; what is kept of it is still billed: {way_out}"
     applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
     return stuck(
         s,
@@ -244,14 +237,12 @@ def restart_on_token(s: Snapshot) -> Decision | None:
         return restart_machine(s, machine, token)
     if operation is None or operation.phases.running_at is not None:
         return None
-    restarted = operations.has_restarted(operation, machine)
+    restarted = operations.has_changed(operation, machine)
     if restarted or (operation.phase is not OperationPhase.INITIATED and s.settled_since(operation.started_at)):
         # From here on it is an ordinary machine that has to become healthy.
         if operation.token == token:
             handled = handled.model_copy(update={"restart": token})
-        accepted = _accepted(s, operation)
-        up = accepted.model_copy(update={"phases": accepted.phases.model_copy(update={"running_at": s.now})})
-        message = f"machine {machine.id} was restarted"
+        up, message = operations.come_up(operation, s), f"machine {machine.id} was restarted"
         return wait(s, Phase.RUNNING, Reason.RESTARTING, message, operation=up, handled_actions=handled, endpoints=None)
     if operation.phase is OperationPhase.INITIATED and s.settled_since(operation.started_at):
         # No answer, and the machine shows no restart: it never arrived.

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import OperationPhase, Phase, RecoveryPolicy, SpotReclaimPolicy
+from gpuinstance.api.words import OperationPhase, OperationType, Phase, RecoveryPolicy, SpotReclaimPolicy
 from gpuinstance.core import operations
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.rules.answers import SLOW_RETRY, need, wait
-from gpuinstance.core.rules.creation import may_be_lost, replace_machine
 from gpuinstance.core.rules.health import is_beyond_patience
 from gpuinstance.core.rules.power import has_exited, has_failed, is_out_of_time, restart_machine, start_machine
+from gpuinstance.core.rules.rebuild import can_be_rebuilt, rebuild_machine, stands
+from gpuinstance.core.rules.replacement import may_be_lost, replace_machine
 from gpuinstance.core.snapshot import Snapshot
 
 _FIRST_PAUSE = timedelta(seconds=30)
@@ -35,7 +36,7 @@ def recover_lost_machine(s: Snapshot) -> Decision | None:
 
 
 def recover_failed_machine(s: Snapshot) -> Decision | None:
-    """With policy Recreate, a machine that failed, or did not come up in time, is replaced."""
+    """With policy Recreate, a machine that failed, or did not come up in time, is rebuilt or replaced."""
     in_trouble = has_failed(s) or (is_out_of_time(s) and s.wants_running)
     if s.machine is None or not in_trouble or s.spec.recovery.policy is not RecoveryPolicy.RECREATE:
         return None
@@ -43,7 +44,7 @@ def recover_failed_machine(s: Snapshot) -> Decision | None:
 
 
 def recover_exited_machine(s: Snapshot) -> Decision | None:
-    """A machine that went down by itself is started or replaced; a reclaimed one by its own policy."""
+    """A machine that went down by itself is started, rebuilt or replaced; a reclaimed one by its own policy."""
     machine, token = s.machine, s.spec.actions.restart
     if machine is None or not has_exited(s):
         return None
@@ -100,6 +101,10 @@ def _help(s: Snapshot, policy: RecoveryPolicy, trouble: str) -> Decision | None:
 
 
 def _act(s: Snapshot, policy: RecoveryPolicy, token: str, counted: dict[str, Any]) -> Decision | None:
+    if policy is RecoveryPolicy.RECREATE and s.machine is not None and stands(s):
+        if not can_be_rebuilt(s.machine):
+            return None
+        return rebuild_machine(s, s.machine, OperationType.REBUILD, token, **counted)
     if policy is RecoveryPolicy.RECREATE:
         return replace_machine(s, token, **counted)
     if s.machine is not None and s.machine.state is MachineState.RUNNING:

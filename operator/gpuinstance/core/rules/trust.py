@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import InstanceStatus
+from gpuinstance.api.v1alpha1 import FINALIZER
 from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType, Outcome, Phase
 from gpuinstance.core.conditions import Verdict, Work, write
 from gpuinstance.core.decision import Decision
@@ -13,6 +15,7 @@ from gpuinstance.core.desired import applied_matches
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.rules.answers import stuck, wait
 from gpuinstance.core.snapshot import Blind, Snapshot
+from gpuinstance.core.tokens import TOKENS
 
 _LOOK_AGAIN = timedelta(seconds=10)
 """Pause while blind: the shared listing asks the provider at its own, slower pace."""
@@ -25,21 +28,26 @@ _KEPT = {
 
 
 def stay_idle_when_blind(s: Snapshot) -> Decision | None:
-    """If observing failed, nothing is changed; what has settled well is kept until the last look is too old."""
+    """If observing failed, nothing is changed; what has settled well is kept until the last look is too old.
+
+    Not where the Secret with the API key is gone: that is no outage but certain, and lasts until somebody helps.
+    """
     if not isinstance(s.view, Blind):
         return None
     view, synced = s.view, (ConditionStatus.FALSE, s.view.reason, s.view.message)
     fresh = s.now - view.last_seen_at <= s.limits.stale_after
+    passing = fresh and not (view.needs_person and view.reason is Reason.CREDENTIALS_UNAVAILABLE)
     outcome, ready = Outcome.READY if s.was_ready else s.status.outcome, s.status.condition("Ready")
-    if outcome in _KEPT and fresh and s.status.observed_generation == s.generation and not s.deleting:
+    if outcome in _KEPT and passing and s.status.observed_generation == s.generation and not s.deleting:
         phase, status, reason = _KEPT[outcome]
         message = ready.message if ready else view.message
         verdict = Verdict(phase, status, reason, message, outcome=outcome, synced=synced)
         return Decision(status=write(s, verdict), requeue_after=_LOOK_AGAIN)
     if view.needs_person:
         outcome = None if s.deleting else Outcome.FAILED
+        message = view.message + (_held(s) if s.deleting else "")
         verdict = Verdict(
-            _shown_phase(s), ConditionStatus.FALSE, view.reason, view.message, Work.STUCK, outcome, synced=synced
+            _shown_phase(s), ConditionStatus.FALSE, view.reason, message, Work.STUCK, outcome, synced=synced
         )
     elif not fresh:
         text = f"the provider could not be observed for {_minutes(s.limits.stale_after)}: {view.message}"
@@ -50,6 +58,13 @@ def stay_idle_when_blind(s: Snapshot) -> Decision | None:
         status = ConditionStatus.UNKNOWN if s.was_ready else ConditionStatus.FALSE
         verdict = Verdict(_shown_phase(s), status, view.reason, view.message, Work.GOING_ON, synced=synced)
     return Decision(status=write(s, verdict, **_something_may_exist(s)), requeue_after=_LOOK_AGAIN)
+
+
+def _held(s: Snapshot) -> str:
+    """Say why an object that is being deleted stays, and the way out."""
+    machine = f"machine {s.machine_id}" if s.machine_id else "its machine, if there is one,"
+    way_out = f"`kubectl gpu abandon {s.instance.metadata.name} -n {s.instance.metadata.namespace}`"
+    return f"; until then {machine} may be billed, and the object stays; {way_out} lets it go without its machine"
 
 
 def _shown_phase(s: Snapshot) -> Phase:
@@ -64,14 +79,22 @@ def _minutes(span: timedelta) -> str:
 
 
 def _something_may_exist(s: Snapshot) -> dict[str, InstanceStatus]:
-    """Remember, in an object first seen while it is deleted, that it has never been looked up.
+    """Remember, in an object first seen while it is deleted, or late in its life, that it has never been looked up.
 
     Its status may have been wiped, so that a machine may exist: without this note, the next pass
     would take the status that this pass writes as proof that nothing was ever bought.
     """
-    if s.deleting and s.status.observed_generation < 0 and s.status.instance is None:
+    unseen = s.status.observed_generation < 0 and s.status.instance is None
+    if unseen and (s.deleting or _was_known_before(s)):
         return {"instance": InstanceStatus(name=s.identity.name(1))}
     return {}
+
+
+def _was_known_before(s: Snapshot) -> bool:
+    """True for an object that has carried our finalizer for long: its first status was written soon after that."""
+    metadata = s.instance.metadata
+    created = metadata.creation_timestamp
+    return FINALIZER in metadata.finalizers and created is not None and s.now - created > s.limits.settle
 
 
 def stay_idle_when_suspended(s: Snapshot) -> Decision | None:
@@ -108,13 +131,35 @@ def stall_on_impossible_spec(s: Snapshot) -> Decision | None:
 
 
 def leave_suspended_machine(s: Snapshot) -> Decision | None:
-    """A machine that the provider has frozen is never touched."""
+    """A machine that is frozen or locked at the provider is never touched."""
     if s.machine is None or s.machine.state is not MachineState.SUSPENDED:
         return None
     message = (
-        f"the provider has frozen machine {s.machine.id} ({s.machine.word}): see its console, e.g. for unpaid bills"
+        f"machine {s.machine.id} is frozen or locked at the provider ({s.machine.word}): see its console, e.g. for "
+        "unpaid bills or a lock"
     )
     return stuck(s, Phase.SUSPENDED, Reason.INSTANCE_SUSPENDED, message)
+
+
+_RESIZE = {
+    MachineState.RESIZING: "somebody is moving machine {} to another plan at the provider: waiting until that is over",
+    MachineState.RESIZED: (
+        "somebody has moved machine {} to another plan at the provider, where it has to be confirmed or reverted: "
+        "nothing is changed before that"
+    ),
+}
+
+
+def leave_resized_machine(s: Snapshot) -> Decision | None:
+    """A machine that somebody moves to another plan is never touched; one that was moved waits for a person."""
+    machine = s.machine
+    if machine is None or machine.state not in _RESIZE:
+        return None
+    message = _RESIZE[machine.state].format(machine.id)
+    changes: dict[str, Any] = {"endpoints": None, "health_check": None}
+    if machine.state is MachineState.RESIZED:
+        return stuck(s, Phase.UPGRADING, Reason.RESIZE_UNCONFIRMED, message, **changes)
+    return wait(s, Phase.UPGRADING, Reason.RESIZING, message, **changes)
 
 
 def back_off_after_failure(s: Snapshot) -> Decision | None:
@@ -138,6 +183,9 @@ _PHASE_OF_FAILURE = {
     OperationType.DELETE: Phase.TERMINATING,
     OperationType.RESTART: Phase.RUNNING,
     OperationType.CHANGE: Phase.RUNNING,
+    OperationType.REBUILD: Phase.STARTING,
+    OperationType.REINSTALL: Phase.STARTING,
+    OperationType.REGENERATE_NETWORKING: Phase.RUNNING,
 }
 
 
@@ -153,4 +201,6 @@ def _no_longer_wanted(s: Snapshot) -> bool:
         return state is MachineState.RUNNING or not s.wants_running
     if operation.type is OperationType.STOP:
         return state is MachineState.STOPPED or s.wants_running
+    if operation.type in TOKENS and operation.phases.monitoring_at is not None:
+        return machine is None or state is MachineState.RUNNING  # It took too long, and came up all the same.
     return machine is None

@@ -1,0 +1,1 @@
+"""The saga of an InstanceUpgrade, as pure as the rules of a GPUInstance: snapshot in, decision out."""

@@ -1,0 +1,1 @@
+"""The saga of an InstanceUpgrade, rule by rule."""
