@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     hostwinds_poll_seconds: float = Field(30, ge=0.1, le=_DAY)
     """The same at Hostwinds, whose changes are queued and take minutes."""
     resize_timeout_seconds: float = Field(1800, ge=1, le=_DAY)
-    """How long the provider may work on one step of an InstanceUpgrade."""
+    """How long the provider may work on one step of an InstanceUpgrade; a paid call without an answer is looked
+    after for as long, before it is repeated: a queued change looks like one that never arrived."""
     settle_seconds: float = Field(105, ge=1, le=_DAY)
     """How long after an intent its effect may still be missing from the provider's listing: the time of
     a wait, `provider_wait_seconds`, of a call, `provider_timeout_seconds`, and a minute of lag."""

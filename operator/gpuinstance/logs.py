@@ -140,7 +140,8 @@ _DEEPEST = 6
 
 def blot_named_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Blot out values whose keys say that they are secret, also inside mappings and lists."""
-    return {key: _blotted(key, value, _DEEPEST) for key, value in event.items()}
+    # What went wrong is formatted later, and would be lost as a list; its text is judged by the second net.
+    return {key: value if key == "exc_info" else _blotted(key, value, _DEEPEST) for key, value in event.items()}
 
 
 def _blotted(key: str, value: object, depth: int) -> object:

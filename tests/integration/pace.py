@@ -18,6 +18,8 @@ class Pace:
     poll: float = 1
     fast_poll: float = 0.2
     settle: float = 1
+    resize: float = 1800
+    """How long the provider may work on one step of an upgrade; a call without an answer is looked after for as long."""
 
     def options(self) -> Options:
         """Return the options of a stack that starts so, with both providers."""
@@ -38,6 +40,7 @@ class Pace:
             "GPUINSTANCE_FAST_POLL_SECONDS": str(self.fast_poll),
             "GPUINSTANCE_HOSTWINDS_POLL_SECONDS": str(self.fast_poll),
             "GPUINSTANCE_SETTLE_SECONDS": str(self.settle),
+            "GPUINSTANCE_RESIZE_TIMEOUT_SECONDS": str(self.resize),
         }
 
 

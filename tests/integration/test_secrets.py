@@ -81,13 +81,13 @@ class Undead:
 def thread():
     raise RuntimeError("in a thread: " + WORDS)
 
-async def task():
-    raise RuntimeError("in a task: " + WORDS)
+def callback():
+    raise RuntimeError("in a callback: " + WORDS)
 
 async def create(self, order):
     Undead()
     threading.Thread(target=thread).start()
-    asyncio.get_running_loop().create_task(task())
+    asyncio.get_running_loop().call_soon(callback)
     raise RuntimeError("in a pass: " + WORDS)
 
 async def drain(self):
@@ -247,14 +247,14 @@ def misunderstandings_at_hostwinds(world: World) -> None:
 
 
 def unexpected_errors(canaries: Canaries) -> None:
-    """Bugs put every secret into the text of an exception: in a pass, a task, a thread, a finalizer, at the end."""
+    """Bugs put every secret into the text of an exception: in a pass, a callback, a thread, a finalizer, at the end."""
     operator, world = canaries.stack.operator, canaries.novita
     world.apply(serving("crash", env=ENV))
     until(lambda: "in a pass" in operator.child.log.read_text(), "the pass has failed")
     canaries.listen("at INFO")
     assert operator.stop() == 1
     log = operator.child.log.read_text()
-    for place in ("in a pass", "in a task", "in a thread", "in a finalizer", "at the end"):
+    for place in ("in a pass", "in a callback", "in a thread", "in a finalizer", "at the end"):
         assert f"RuntimeError: {place}: " in log
 
 

@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SEED = int(os.environ.get("KILL_SEED", "20260131"))
 SETTLE = 9.0
 """Seconds: longer than what is late takes to arrive."""
+RESIZE = 20.0
+"""Seconds: longer than a resize, and than what is late. An apply without any effect is repeated only after this."""
 HELD, LATE = 6.0, 4.0
 """Seconds for which a call is held, and after which a late one arrives: time to kill, and to come back."""
 
@@ -34,7 +36,7 @@ HELD, LATE = 6.0, 4.0
 @pytest.fixture(scope="module", autouse=True)
 def patient_operator(stack: Stack) -> Iterator[None]:
     """The settle window is longer than the calls of this module last."""
-    with paced(stack, Pace(settle=SETTLE)):
+    with paced(stack, Pace(settle=SETTLE, resize=RESIZE)):
         yield
 
 

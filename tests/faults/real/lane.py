@@ -30,6 +30,8 @@ from tests.rig.stack import ROOT, SERVICE_ACCOUNT, await_true, install
 SPEED = 60.0
 SETTLE = 8.0
 """Seconds: longer than an operator takes to come back and look around, plus a request that is late."""
+RESIZE = 20.0
+"""Seconds: longer than a resize lasts. An apply without any effect is repeated only after this."""
 POLL = 1.0
 
 T = TypeVar("T")
@@ -99,6 +101,7 @@ class Lane:
             "GPUINSTANCE_FAST_POLL_SECONDS": "0.2",
             "GPUINSTANCE_HOSTWINDS_POLL_SECONDS": "0.2",
             "GPUINSTANCE_SETTLE_SECONDS": str(SETTLE),
+            "GPUINSTANCE_RESIZE_TIMEOUT_SECONDS": str(RESIZE),
             "GPUINSTANCE_AUDIT_SECONDS": "10",
             "GPUINSTANCE_PROBE_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             **(settings or {}),

@@ -39,7 +39,8 @@ from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
 from tests.faults.virtual.api_server import ApiServer
 
-SETTINGS = Settings(hostwinds_poll_seconds=10)
+# An apply without an answer is looked after for as long as a resize may take: less than the judge waits for news.
+SETTINGS = Settings(hostwinds_poll_seconds=10, resize_timeout_seconds=300)
 _CAPABILITIES = {ProviderName.NOVITA: novita.CAPABILITIES, ProviderName.HOSTWINDS: hostwinds.CAPABILITIES}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.words import BillingMode
 from gpuinstance.core.decision import Need
 from gpuinstance.core.model import Machine, MachineState, Software
@@ -62,6 +63,11 @@ class Found(Life):
             return replace(seen, software=Software(seen.spec.image or ""))
         return super()._with_fact(seen, need)
 
+    def forget(self, **metadata: Any) -> None:
+        """Somebody empties the status, and changes this of the metadata."""
+        changed = self.instance.metadata.model_copy(update=metadata)
+        self.instance = self.instance.model_copy(update={"status": GPUInstanceStatus(), "metadata": changed})
+
     def settle(self) -> Found:
         """Look until nothing is left to do, two minutes at most."""
         self.watch(120, every=5)
@@ -75,3 +81,9 @@ class Found(Life):
 def found(of: InstanceBuilder, *machines: Machine, **more: Any) -> Found:
     """Return an object and the machines of its account, before the first look."""
     return Found(of.build(), machines, **more)
+
+
+def with_image(of: InstanceBuilder, image: str | None = IMAGE, **more: Any) -> InstanceBuilder:
+    """Return an object with machine m-1 and what the provider showed as its image when that was last our work."""
+    recorded = {"id": "m-1", "name": IDENTITY.name(1), "product_name": "RTX 4090", "state": "running"}
+    return of.with_status(instance={**recorded, "image": image, **more})

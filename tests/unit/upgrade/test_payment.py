@@ -83,7 +83,7 @@ def is_paid(status: object) -> bool:
     (
         "an invoice above the limit",
         look(AWAITING.limited_to("4"), server(), order=COSTLY),
-        fails(Reason.PRICE_ABOVE_LIMIT).saying("over 4.01 USD, above spec.payment.maxTotal of 4 USD"),
+        fails(Reason.PRICE_ABOVE_LIMIT).saying("for 4.01 USD, above spec.payment.maxTotal of 4 USD"),
     ),
     (
         "an invoice of an unknown sum, under a limit",

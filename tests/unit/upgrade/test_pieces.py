@@ -326,7 +326,7 @@ def test_what_is_worth_an_event() -> None:
     item = upgrade_news(kept.build().status, decide_upgrade(look(kept, server(sizes=BIG))).status)
     assert item is not None
     assert (item.reason, item.warning) == (Reason.COMPLETED, False)
-    assert "invoice 416 was over 4.00 USD" in item.message
+    assert "invoice 416 of 4.00 USD was paid" in item.message
 
 
 # ------------------------------------------------------------------------------------------------- the laws themselves

@@ -50,5 +50,5 @@ def upgrade_news(old: InstanceUpgradeStatus, new: InstanceUpgradeStatus) -> News
 
 def _story(new: InstanceUpgradeStatus, message: str) -> str:
     if new.outcome is UpgradeOutcome.SUCCEEDED and new.order is not None and new.order.total is not None:
-        return f"{message}; invoice {new.order.invoice_id} was over {new.order.total} USD"
+        return f"{message}; invoice {new.order.invoice_id} of {new.order.total} USD was paid"
     return message

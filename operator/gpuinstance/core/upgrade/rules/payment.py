@@ -151,7 +151,7 @@ def _above_limit(s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder | No
     cap, total = s.spec.payment.max_total, seen.total if seen is not None else None
     if cap is None or seen is None or (total is not None and total <= cap):
         return None
-    message = f"invoice {order.invoice_id} is over {money(total)}, above spec.payment.maxTotal of {money(cap)}"
+    message = f"invoice {order.invoice_id} is for {money(total)}, above spec.payment.maxTotal of {money(cap)}"
     return fail(s, Reason.PRICE_ABOVE_LIMIT, message + describe_open_order(s, paid=seen.paid))
 
 
