@@ -19,7 +19,7 @@ class Pace:
     fast_poll: float = 0.2
     settle: float = 1
     resize: float = 1800
-    """How long the provider may work on one step of an upgrade; a call without an answer is looked after for as long."""
+    """How long the provider may work on one step of an upgrade, and a lost call is waited for."""
 
     def options(self) -> Options:
         """Return the options of a stack that starts so, with both providers."""

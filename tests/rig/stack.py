@@ -163,8 +163,6 @@ class Stack:
         return {
             "GPUINSTANCE_HOSTWINDS_BASE_URL": self._hostwinds.hostwinds_url,
             "GPUINSTANCE_HOSTWINDS_POLL_SECONDS": str(options.fast_poll_seconds),
-            # A call that may have been lost is made again only after this: minutes at a provider, seconds here.
-            "GPUINSTANCE_RESIZE_TIMEOUT_SECONDS": "25",
             "GPUINSTANCE_HOSTWINDS_RATE": "100",  # a second lasts a minute there
         }
 
