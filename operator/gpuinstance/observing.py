@@ -47,6 +47,9 @@ class _Memory:
     health: HealthReport | None = None
     health_of: tuple[str | None, int] | None = None
     """The machine that the health report is about, and the generation of the spec that said what to ask."""
+    account: SharedListing | None = None
+    """The account that was last used: another one where the API key has been changed."""
+    key_changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class Observer:
             upgrade=self.upgrade_of(instance),
             claimed_by=await self._claimant(instance, view),
             health=memory.health,
+            key_changed_at=memory.key_changed_at,
         )
         return snapshot, account
 
@@ -132,6 +136,9 @@ class Observer:
         memory = self._remember(instance)
         try:
             account = await self.accounts.account_of(instance)
+            if memory.account is not None and memory.account is not account:
+                memory.key_changed_at = self._now()
+            memory.account = account
             listing = await account.listing(max_age=max_age)
         except CredentialsUnavailable as error:
             view: Seen | Blind = Blind(Reason.CREDENTIALS_UNAVAILABLE, str(error), True, memory.last_seen_at)

@@ -2,6 +2,7 @@
 
     make faults                                                   everything
     make faults RUN=virtual/create/create#1/answer-lost           one run, again
+    make faults RUN=create                                        one scenario without trouble, in both tiers
     make faults TIER=virtual                                      one tier
     make faults SEED=7                                            another choice of kills in the real tier
 
@@ -17,10 +18,11 @@ import time
 
 from tests.faults.boundaries import Run
 from tests.faults.findings import Tally
-from tests.faults.real.tier import rerun
+from tests.faults.real.tier import rerun, rerun_undisturbed
 from tests.faults.real.tier import whole_tier as real_tier
+from tests.faults.scenarios import BY_NAME
 from tests.faults.screen import clock, table
-from tests.faults.virtual.campaign import Result, carry_out, hush
+from tests.faults.virtual.campaign import Result, carry_out, hush, reference
 from tests.faults.virtual.tier import whole_tier as virtual_tier
 
 SEED = 20260131
@@ -30,6 +32,8 @@ def main() -> int:
     """Run what the command line asks for; return the exit code."""
     options = _options()
     began = time.monotonic()
+    if options.run in BY_NAME:
+        return _undisturbed(options.run)
     if options.run:
         return _one(Run.parse(options.run))
     failures: list[Result] = []
@@ -47,7 +51,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="The fault campaign.")
-    parser.add_argument("--run", help="one run by its name: TIER/SCENARIO/BOUNDARY/TROUBLE")
+    parser.add_argument("--run", help="one run by its name: TIER/SCENARIO/BOUNDARY/TROUBLE, or a scenario")
     parser.add_argument("--tier", choices=("all", "virtual", "real"), default="all")
     parser.add_argument("--seed", type=int, default=SEED, help="which kills the real tier chooses")
     parser.add_argument("--lanes", type=int, default=4, help="operators that are killed side by side")
@@ -61,6 +65,16 @@ def _one(run: Run) -> int:
         print(f"  {words}")
     print(f"{run}: {'all is well' if result.findings.fine else 'FAILED'}")
     return 0 if result.findings.fine else 1
+
+
+def _undisturbed(scenario: str) -> int:
+    hush()
+    findings = {"virtual": reference(scenario).findings, "real": rerun_undisturbed(scenario).findings}
+    for tier, it in findings.items():
+        for words in it.words:
+            print(f"  {words}")
+        print(f"{tier}/{scenario}: {'all is well' if it.fine else 'FAILED'}")
+    return 0 if all(it.fine for it in findings.values()) else 1
 
 
 def _verdict(tables: list[tuple[str, list[Tally]]], failures: list[Result], seconds: float) -> int:

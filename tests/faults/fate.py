@@ -52,6 +52,13 @@ class Fate:
         """What comes now is rest, and no boundary of the life."""
         self._recording = False
 
+    def fulfil(self) -> bool:
+        """Nothing is called any more: whoever was to die at the next call dies now. Says whether somebody did."""
+        due, self._dying = self._dying is Point.AFTER_ANSWER, None
+        if due:
+            self.die()
+        return due
+
     def _prepare(self, point: Point) -> None:
         if point is Point.BEFORE_SEND:
             self.die()

@@ -14,11 +14,23 @@ Json = Mapping[str, Any]
 
 INSTANCE, UPGRADE = "trainer", "bigger"
 """The names of the one instance of a scenario, and of its upgrade."""
+FOUND = "bought-by-hand"
+"""What the name of a machine begins with that somebody has bought in the console."""
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
     """The instance is created."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Somebody has bought a machine in the console, which runs: the instance that is applied later names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaim:
+    """The provider takes the spot machine back, without notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class Await:
     """Of its status."""
     value: str
     of_upgrade: bool = False
+    also: str = ""
+    """A field that has to be there as well."""
 
     def holds(self, body: Json | None) -> bool:
         """Whether the object, as the API server shows it, says so about its present generation."""
@@ -60,6 +74,7 @@ class Await:
         return (
             body is not None
             and status.get(self.field) == self.value
+            and (not self.also or self.also in status)
             and status.get("observedGeneration") == body["metadata"]["generation"]
         )
 
@@ -81,9 +96,10 @@ class Forget:
     """Whether the provider cannot be seen at that time."""
 
 
-Step = Apply | Edit | Delete | Upgrade | Pay | Await | Gone | Forget
+Step = Apply | Find | Reclaim | Edit | Delete | Upgrade | Pay | Await | Gone | Forget
 
 READY = Await("outcome", "Ready")
+RECOVERED = Await("outcome", "Ready", also="lastRecoveryAt")
 STOPPED = Await("outcome", "Stopped")
 INVOICED = Await("phase", "AwaitingPayment", of_upgrade=True)
 UPGRADED = Await("outcome", "Succeeded", of_upgrade=True)

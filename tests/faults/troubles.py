@@ -92,8 +92,6 @@ class Trouble:
     """Only at this provider."""
     same_end: bool = True
     """Whether all ends as without it. If not, only what is safe is judged: money, machines, rest."""
-    spares: frozenset[str] = frozenset()
-    """Scenarios that it may end otherwise, for a reason that docs/faults.md gives."""
 
     def can_meet(self, boundary: Boundary, provider: str) -> bool:
         """Whether it can happen there."""
@@ -108,8 +106,6 @@ def _console(action: str) -> Effect:
     return Console(when="before", do=ConsoleAction.model_validate({"action": action}))
 
 
-_TRACELESS = frozenset({"hostwinds-reinstall"})
-"""A reinstallation that is over before its answer is given up leaves nothing that a listing shows."""
 _SOLD_OUT = Answer(status=400, reason="INSUFFICIENT_RESOURCE")
 _OUT_OF_STOCK = Answer(status=200, message="This product is out of stock.")
 _ORDERED = Console(when="before", do=ConsoleAction(action="order", plan="405"))
@@ -125,7 +121,7 @@ _TROUBLES = (
     Trouble("lost", Wire(Drop(when="before")), _CHANGE),
     Trouble("answer-lost", Wire(Drop(when="after")), _CHANGE),
     Trouble("late", Wire(Delay(when="before", seconds=PATIENCE + 10)), _CHANGE),
-    Trouble("slow-answer", Wire(Delay(when="after", seconds=PATIENCE + 10)), _CHANGE, spares=_TRACELESS),
+    Trouble("slow-answer", Wire(Delay(when="after", seconds=PATIENCE + 10)), _CHANGE),
     Trouble("500", Wire(Answer(status=500)), _CHANGE),
     Trouble("500-but-done", Wire(Answer(status=500, when="after")), _CHANGE),
     Trouble("502-html", Wire(Answer(status=502)), _CHANGE),

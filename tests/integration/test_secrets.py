@@ -208,11 +208,10 @@ def misunderstandings_at_novita(world: World) -> None:
         assert BLOT in world.reason(name, reason)
     assert BLOT in world.reason("doomed", "InstanceFailed")
     world.ready("trainer")
-    for status, saying in ((500, "basic"), (502, "plain")):
-        answer = {"kind": "answer", "status": status, "message": SAYINGS[saying](NOVITA_KEY)}
-        world.fault(answer, operation="list", count=3, id=f"list-{status}")
-        world.reason("trainer", "ProviderUnavailable", "Synced")
-        world.reason("trainer", "Synced", "Synced")
+    page = {"kind": "answer", "status": 502, "message": SAYINGS["plain"](NOVITA_KEY)}
+    world.fault(page, operation="list", count=2)
+    world.fault({"kind": "answer", "status": 500, "message": SAYINGS["basic"](NOVITA_KEY)}, operation="list", nth=3)
+    assert BLOT in world.reason("trainer", "ProviderUnavailable", "Synced")
     world.ready("trainer")
     application = {"status": 500, "body": f"<h1>you sent {HEADER}</h1>", "headers": {"X-Echo": HEADER}}
     world.simulator.tell("apps", {"behaviour": application})
@@ -237,7 +236,7 @@ def misunderstandings_at_hostwinds(world: World) -> None:
     world.ready("web")
     form = {"API": HOSTWINDS_KEY, "action": "get_instances"}
     assert ROOT_PASSWORD in httpx.post(world.simulator.hostwinds_url, data=form, trust_env=False).text
-    world.fault({"kind": "answer", "status": 502, "message": SAYINGS["plain"](HOSTWINDS_KEY)}, operation="order")
+    world.fault({"kind": "answer", "status": 502, "message": SAYINGS["plain"](HOSTWINDS_KEY)}, operation="check_order")
     world.apply(upgrade("bigger", "web"))
     world.wait("iup/bigger", "condition=ActionRequired")
     world.pay("iup/bigger")

@@ -36,6 +36,8 @@ class World:
         """What becomes of the next looks."""
         self.secrets = {("default", "app", "token"): CANARY}
         self.sick: set[int] = set()
+        self.other_account: World | None = None
+        """What another API key leads to, once the Secret holds it."""
         self.ages: list[float] = []
         self.rounds: list[tuple[Sequence[Check], HealthCheck, Mapping[int, Mapping[str, str]]]] = []
         self.known: list[Body] = []
@@ -60,7 +62,7 @@ class World:
         """Play the accounts."""
         if isinstance(self.trouble, CredentialsUnavailable | KubeError):
             raise self.trouble
-        return self
+        return self.other_account or self
 
     async def secret_text(self, namespace: str, name: str, key: str) -> str | None:
         """Play the Secrets."""

@@ -110,6 +110,16 @@ async def test_what_one_answer_lacks_is_kept_from_the_listing() -> None:
     assert (shown.state, shown.spot, shown.rootfs_gb) == (MachineState.STOPPING, SpotState.NOTIFIED, 100)
 
 
+async def test_another_key_is_noticed() -> None:
+    """What the old one was refused may be tried again; the first key after a start proves nothing."""
+    world = World(machine())
+    assert (await world.look(instance().running())).snapshot.key_changed_at is None
+    world.other_account = World(machine())
+    look = await world.look(instance().running(), after=5)
+    assert look.snapshot.key_changed_at == world.now
+    assert (await world.look(instance().running(), after=5)).snapshot.key_changed_at == look.snapshot.now
+
+
 # ------------------------------------------------------------------------------------------------- rounds of checks
 
 

@@ -78,6 +78,13 @@ class Operation(ApiModel):
     machine_started_at: Time | None = Field(
         None, description="The machine's own start time when the operation began; a later one proves a restart."
     )
+    machine_changed_at: Time | None = Field(
+        None,
+        description=(
+            "When the provider had last noted a change of the machine as it was about to be made anew; a later one "
+            "shows that a call without an answer has arrived."
+        ),
+    )
     phases: OperationTimes = Field(default_factory=OperationTimes, description="When each phase was reached.")
     failures: int = Field(0, description="Refused calls in a row.")
     retry_at: Time | None = Field(None, description=("Not tried again before this moment, unless the spec changes."))

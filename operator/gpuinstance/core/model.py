@@ -128,6 +128,8 @@ class Machine:
     started_at: datetime | None = None
     """When it was last started; changes at each start and restart."""
     stopped_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When the provider last noted any change of it, whoever asked for it; None where it does not say."""
     host: str = ""
     """Its own address, where the provider gives it one and every port is reachable there; else empty."""
     sizes: Sizes | None = None

@@ -53,6 +53,7 @@ def begin(
         # A call that is sent again because it had no effect gets no time of its own.
         deadline=before.deadline if again and before is not None else snapshot.now + _time_allowed(snapshot.spec, kind),
         machine_started_at=snapshot.machine.started_at if snapshot.machine else None,
+        machine_changed_at=snapshot.machine.changed_at if snapshot.machine and kind in _ENDS_AS_IT_BEGAN else None,
         phases=OperationTimes(initiated_at=snapshot.now),
         failures=before.failures if same and before is not None else 0,
     )
@@ -215,6 +216,12 @@ def has_restarted(operation: Operation, machine: Machine) -> bool:
 def has_changed(operation: Operation, machine: Machine) -> bool:
     """True if the provider was seen at work on the machine since the operation began, or its trace is seen."""
     return operation.phases.changing_at is not None or has_restarted(operation, machine)
+
+
+def was_touched(operation: Operation, machine: Machine) -> bool:
+    """True if the provider has noted some change of the machine since the operation began."""
+    before, now = operation.machine_changed_at, machine.changed_at
+    return before is not None and now is not None and now.replace(microsecond=0) > before
 
 
 def replacement(snapshot: Snapshot) -> Operation | None:

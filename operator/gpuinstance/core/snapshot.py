@@ -140,6 +140,8 @@ class Snapshot:
     """The upgrade that holds the machine, else the last one that succeeded."""
     claimed_by: str | None = None
     """Who else owns the machine in `spec.adopt`, in words."""
+    key_changed_at: datetime | None = None
+    """When another API key was first used; None if there was none since the operator has started."""
     plan: Order | Refusal | None = None
     """What would be bought now; gathered on demand."""
     software: Software | Refusal | None = None

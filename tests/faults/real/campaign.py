@@ -52,10 +52,7 @@ def carry_out(lane: Lane, run: Run, of: Reference) -> Result:
 def _live(lane: Lane, scenario: Scenario, run: Run, fate: Fate, of: Reference) -> Result:
     lives = lane.warden.lives
     end = Life(lane, scenario, fate).live()
-    findings = judge(end, of.end)
-    if fate.struck and lane.warden.lives == lives:
-        findings.add("the process was not killed")
-    return Result(run, findings, fate.struck)
+    return Result(run, judge(end, of.end), struck=fate.struck and lane.warden.lives > lives)
 
 
 def open_cluster(directory: Path, report: Report) -> LocalCluster:

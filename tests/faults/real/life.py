@@ -18,7 +18,7 @@ from tests.faults.judge import End
 from tests.faults.real.cluster import Body, Objects
 from tests.faults.real.lane import POLL, Lane, until
 from tests.faults.scenarios import Scenario
-from tests.faults.steps import Apply, Await, Delete, Edit, Forget, Gone, Pay, Step, Upgrade
+from tests.faults.steps import FOUND, Apply, Await, Delete, Edit, Find, Forget, Gone, Json, Pay, Reclaim, Step, Upgrade
 from tests.rig.stack import SERVICE_ACCOUNT
 
 SECONDS = 90.0
@@ -44,6 +44,7 @@ class Life:
         self.simulator = lane.simulator(scenario.provider)
         self.name = f"life-{next(_numbers)}"
         self.prefix = "?"
+        self._adoption: Json = {}
         self.complaints: list[str] = []
         self._lost = 0
         self.is_over = False
@@ -80,7 +81,13 @@ class Life:
         objects, name = self.objects, self.name
         match step:
             case Apply():
-                self.prefix = _prefix(objects.create(KIND, name, self._scenario.spec))
+                body = objects.create(KIND, name, {**self._scenario.spec, **self._adoption})
+                self.prefix = self.prefix if self._adoption else _prefix(body)
+            case Find():
+                self._find()
+            case Reclaim():
+                [mine] = self.machines_of_mine()
+                self.simulator.tell(f"machines/{mine['id']}/console", {"action": "reclaim", "notice": 0})
             case Edit(spec):
                 objects.edit(KIND, name, spec)
             case Delete():
@@ -93,6 +100,14 @@ class Life:
                 self._forget(blind=blind)
             case Await() | Gone():
                 self._until(step)
+
+    def _find(self) -> None:
+        name = f"{FOUND}-{self.lane.namespace}-{self.name}"
+        spec = self._scenario.spec
+        wanted = {"name": name, "image": spec["image"], "ports": [{"number": it["port"]} for it in spec["ports"]]}
+        bought = self.simulator.tell("machines", wanted)
+        self._adoption, self.prefix = {"adopt": {"instanceID": bought["id"]}}, name
+        until(lambda: [it["state"] for it in self.machines_of_mine()] == ["running"], SECONDS)
 
     def _forget(self, *, blind: bool) -> None:
         if blind:
@@ -146,6 +161,8 @@ class Life:
 
     def _end(self) -> End:
         self._await_quiet()
+        if self._fate.fulfil():
+            self._await_quiet()
         self.lane.revive()
         since, calls, changes = self._now(), self._calls(), len(self._ledger())
         time.sleep(_REST)

@@ -130,18 +130,30 @@ def choose(everything: Sequence[Run], seed: int) -> list[Run]:
 
 def rerun(run: Run) -> Result:
     """Live one run of this tier, on a control plane of its own."""
+    with _single_lane() as lane:
+        name = run.boundary if run.scenario == "disturbances" else run.scenario
+        of = references_on([lane], [name])[name]
+        if run.scenario == "disturbances":
+            return disturb(lane, run.trouble, of.end)
+        result = carry_out(lane, run, of)
+        if not result.findings.fine:
+            print(lane.log[-6000:])
+        return result
+
+
+def rerun_undisturbed(scenario: str) -> Reference:
+    """Live one scenario without trouble, on a control plane of its own."""
+    with _single_lane() as lane:
+        return reference(lane, BY_NAME[scenario])
+
+
+@contextlib.contextmanager
+def _single_lane() -> Iterator[Lane]:
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         cluster = open_cluster(Path(scratch) / "controlplane", printer())
         try:
             with lanes_on(cluster, Path(scratch), 1) as (lane,):
-                name = run.boundary if run.scenario == "disturbances" else run.scenario
-                of = references_on([lane], [name])[name]
-                if run.scenario == "disturbances":
-                    return disturb(lane, run.trouble, of.end)
-                result = carry_out(lane, run, of)
-                if not result.findings.fine:
-                    print(lane.log[-6000:])
-                return result
+                yield lane
         finally:
             cluster.stop()
 

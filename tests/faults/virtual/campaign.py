@@ -65,8 +65,7 @@ def carry_out(run: Run) -> Result:
     trouble = troubles_of(boundary, scenario.provider)[run.trouble]
     fate = Fate(boundary, trouble)
     end = live(scenario, fate)
-    same_end = trouble.same_end and scenario.name not in trouble.spares
-    findings = judge(end, reference(run.scenario).end, same_end=same_end)
+    findings = judge(end, reference(run.scenario).end, same_end=trouble.same_end)
     if not fate.struck:
         findings.add("the boundary was never met")
     return Result(run, findings, fate.struck)

@@ -15,6 +15,7 @@ from gpuinstance_simulator.lifecycle import Actor
 from gpuinstance_simulator.machine import Order, Software
 from gpuinstance_simulator.settings import Settings
 from gpuinstance_simulator.simulation import Face, Simulation
+from tests.faults.scenarios import NOVITA
 from tests.properties.world.virtual_time import VirtualTimeLoop
 
 _ON_THE_WAY = 0.5
@@ -49,6 +50,14 @@ def buy_twin(cloud: Cloud, name: str, product_id: str) -> None:
     cloud.create(order, actor=Actor.CONSOLE)
 
 
+def buy_by_hand(cloud: Cloud, name: str) -> str:
+    """Somebody buys a machine in the console, as the scenarios' instances describe it; returns its id."""
+    product = next(it for it in cloud.catalogue.products.values() if it.name == NOVITA["product"]["name"])
+    software = Software(image=NOVITA["image"])
+    order = Order(name=name, product_id=product.id, software=software, ports=(Port(80, "http"),))
+    return cloud.create(order, actor=Actor.CONSOLE).id
+
+
 def impatience(simulation: Simulation, births: Sequence[float]) -> list[str]:
     """I11: what a process has sent although the provider had asked it to wait; the next one knows nothing of that."""
     pauses = {
@@ -57,7 +66,7 @@ def impatience(simulation: Simulation, births: Sequence[float]) -> list[str]:
         if isinstance(it.fault.effect, Answer) and it.fault.effect.retry_after is not None
     }
     calls = simulation.calls.last(simulation.calls.counts.total())
-    refused = [(it, pause) for it in calls for name, pause in pauses.items() if name in it.faults]
+    refused = [(it, pause) for it in calls for name, pause in pauses.items() if name in it.faults and it.status == 429]
     return [
         f"I11: {later.operation} was sent {later.time - it.time:.0f} s after a 429 that asked for {pause} s"
         for it, pause in refused

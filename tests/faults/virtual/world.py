@@ -16,17 +16,33 @@ from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import DeletionPolicy
 from gpuinstance.kube import Body
 from gpuinstance_simulator.apps import Apps
+from gpuinstance_simulator.console import ConsoleAction, act
 from gpuinstance_simulator.effects import Answer
 from gpuinstance_simulator.faults import Fault
 from gpuinstance_simulator.hostwinds import upgrades
 from gpuinstance_simulator.hostwinds.cloud import HostwindsCloud
 from gpuinstance_simulator.lifecycle import Actor, Operation
-from gpuinstance_simulator.machine import Order
+from gpuinstance_simulator.machine import Machine, Order
 from gpuinstance_simulator.simulation import Simulation
 from tests.faults.fate import Fate
 from tests.faults.judge import End
 from tests.faults.scenarios import Scenario
-from tests.faults.steps import INSTANCE, UPGRADE, Apply, Await, Delete, Edit, Forget, Gone, Pay, Step, Upgrade
+from tests.faults.steps import (
+    FOUND,
+    INSTANCE,
+    UPGRADE,
+    Apply,
+    Await,
+    Delete,
+    Edit,
+    Find,
+    Forget,
+    Gone,
+    Pay,
+    Reclaim,
+    Step,
+    Upgrade,
+)
 from tests.faults.troubles import Meanwhile
 from tests.faults.virtual import provider
 from tests.faults.virtual.api_server import ApiServer
@@ -43,7 +59,6 @@ _ON_THE_WAY = 0.5
 """Seconds for which an answer, and what was sent before it came, are on their way."""
 _BLIND_CALLS = 12
 """Of four looks, with their repetitions."""
-_PREFIX = f"gpui-default-{INSTANCE}-"
 _STRANGER = "somebody-elses-trainer"
 
 
@@ -65,6 +80,9 @@ class World:
         self._server.watch = self._changed
         self._fate.die = self._die
         self._news_at = 0.0
+        self._prefix = f"gpui-default-{INSTANCE}-"
+        """What the names of the instance's machines begin with."""
+        self._adoption: dict[str, Any] = {}
         self._complaints: list[str] = []
         self._lost = 0
         self._deaths = 0
@@ -100,7 +118,14 @@ class World:
         match step:
             case Apply():
                 spec = {name: value for name, value in self._scenario.spec.items() if value is not None}
-                server.create(KIND, INSTANCE, spec)
+                server.create(KIND, INSTANCE, spec | self._adoption)
+            case Find():
+                machine_id = provider.buy_by_hand(self._cloud, FOUND)
+                self._adoption, self._prefix = {"adopt": {"instanceID": machine_id}}, FOUND
+                await self._until(lambda: self._cloud.machine(machine_id).word == self._cloud.engine.lifecycle.up)
+            case Reclaim():
+                [mine] = self._machines_of_mine()
+                act(self._cloud, mine.id, ConsoleAction(action="reclaim", notice=0))
             case Edit(spec):
                 server.edit(KIND, INSTANCE, spec)
             case Delete():
@@ -171,6 +196,8 @@ class World:
     _entries = 0
 
     async def _end(self) -> End:
+        # A clock that has gone back makes what is under way take that much longer.
+        await asyncio.sleep(max(0.0, -self._skew.total_seconds()))
         writes, changes = self._server.writes, self._changes()
         calls = self._simulation.calls.counts.total()
         await asyncio.sleep(_REST)
@@ -182,7 +209,7 @@ class World:
         return End(
             ledger=[entry.as_json() for entry in self._cloud.ledger],
             machines=[{"name": it.name, "state": it.word} for it in self._cloud.truth() if it.removal is None],
-            prefix=_PREFIX,
+            prefix=self._prefix,
             instance=self._server.find(KIND, INSTANCE),
             upgrade=self._server.find(UPGRADE_KIND, UPGRADE),
             writes_at_rest=self._server.writes - writes,
@@ -261,9 +288,13 @@ class World:
         policy = body["spec"].get("deletionPolicy", DeletionPolicy.DELETE)
         if policy == DeletionPolicy.ORPHAN:
             return 0
-        ours = [it for it in self._cloud.truth() if it.name.startswith(_PREFIX) and it.removal is None]
+        ours = self._machines_of_mine()
         down = self._cloud.engine.lifecycle.down
         return sum(policy == DeletionPolicy.DELETE or it.word != down for it in ours)
+
+    def _machines_of_mine(self) -> list[Machine]:
+        """The machines of the instance that exist and are not on their way out."""
+        return [it for it in self._cloud.truth() if it.name.startswith(self._prefix) and it.removal is None]
 
     def _meanwhile(self, what: Meanwhile, body: bytes) -> None:
         match what.what:

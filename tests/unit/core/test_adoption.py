@@ -32,6 +32,19 @@ def test_a_machine_is_taken_note_of_and_left_alone() -> None:
     assert [(it.reason, it.warning) for it in life.told] == [(Reason.ADOPTING, False), (Reason.READY, False)]
 
 
+def test_an_outage_at_the_first_look_only_delays_it() -> None:
+    """What cannot be seen is taken note of as soon as it can, whatever was written meanwhile."""
+    life = found(adopting(), workstation())
+    life.blind = True
+    life.settle()
+    assert life.said == Reason.PROVIDER_UNAVAILABLE
+    life.blind = False
+    life.settle()
+    assert (life.said, life.actions) == (Reason.READY, [])
+    assert life.status.instance is not None
+    assert life.status.instance.id == THEIRS
+
+
 def test_what_differs_is_shown_and_does_not_take_ready_away() -> None:
     """Ready is about health; whether it is as the spec says is said beside it."""
     life = found(adopting(power_state=PowerState.STOPPED), workstation(image=OTHER)).settle()

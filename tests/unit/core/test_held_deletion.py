@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import DeletionPolicy
 from gpuinstance.core.decide import decide
+from gpuinstance.core.decision import Delete
 from gpuinstance.core.rules.trust import stay_idle_when_blind
-from tests.builders import NOW, InstanceBuilder, blind_snapshot, instance, machine
+from tests.builders import NOW, InstanceBuilder, blind_snapshot, instance, machine, snapshot
 
 
 @pytest.mark.parametrize("reason", [Reason.CREDENTIALS_UNAVAILABLE, Reason.UNAUTHORIZED])
@@ -51,3 +53,26 @@ def test_orphan_is_the_way_out() -> None:
     view = blind_snapshot(given, reason=Reason.CREDENTIALS_UNAVAILABLE, needs_person=True)
     decision = decide(view)
     assert (decision.release, decision.action) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "needs_person", "age", "goes_unseen"),
+    [
+        (Reason.PROVIDER_UNAVAILABLE, False, timedelta(seconds=2), False),
+        (Reason.PROVIDER_UNAVAILABLE, False, timedelta(days=2), False),
+        (Reason.CREDENTIALS_UNAVAILABLE, True, timedelta(seconds=2), True),
+        (Reason.CREDENTIALS_UNAVAILABLE, True, timedelta(days=2), False),
+        (Reason.UNAUTHORIZED, True, timedelta(days=2), False),
+    ],
+)
+def test_a_first_status_written_blindly_proves_nothing(
+    reason: Reason, needs_person: bool, age: timedelta, goes_unseen: bool
+) -> None:
+    """The status before may have been wiped: the object waits for one look, unless it is as young as a mistake."""
+    wiped = replace(instance(), metadata={"creation_timestamp": NOW - age})
+    first = decide(blind_snapshot(wiped, reason=reason, needs_person=needs_person))
+    deleted = wiped.deleting().build().model_copy(update={"status": first.status})
+    assert decide(blind_snapshot(deleted, reason=reason, needs_person=needs_person)).release is goes_unseen
+    found = decide(snapshot(deleted, machine()))
+    assert (found.release, found.action) == (False, Delete(machine().id))
+    assert decide(snapshot(deleted)).release

@@ -182,6 +182,16 @@ def test_start_when_wanted(given: Snapshot, answer: Answer | None) -> None:
         does(Restart("m-1"), Reason.RESTARTING),
     ),
     (
+        "it has arrived without an answer: the provider has noted a change since",
+        snapshot(
+            TOKEN.during(
+                operation(RESTART, began=ago(seconds=61), token="now", machine_changed_at=ago(hours=2), **BEFORE)
+            ),
+            machine(changed_at=ago(seconds=50)),
+        ),
+        waits(Reason.RESTARTING, status=lambda it: it.handled_actions.restart == "now"),
+    ),
+    (
         "it has come up since: done",
         snapshot(
             TOKEN.during(operation(RESTART, began=ago(seconds=20), token="now", machine_started_at=ago(hours=2))), UP

@@ -153,6 +153,16 @@ def test_what_begins(given: Snapshot, answer: Answer | None) -> None:
         does(Rebuild("m-1"), Reason.REBUILDING, intent=REBUILD),
     ),
     (
+        "no answer, and the provider has noted a change since: it was over before anybody looked",
+        given(during(REBUILD, INITIATED, 61, machine_changed_at=ago(hours=2)), machine(changed_at=ago(seconds=40))),
+        waits(Reason.REBUILDING, status=lambda it: it.operation.phase is MONITORING and handled(it)),
+    ),
+    (
+        "no answer, and the last change noted is the one before: again",
+        given(during(REBUILD, INITIATED, 61, machine_changed_at=ago(hours=2)), machine(changed_at=ago(hours=2))),
+        does(Rebuild("m-1"), Reason.REBUILDING, status=lambda it: it.operation.machine_changed_at == ago(hours=2)),
+    ),
+    (
         "but an old picture is no proof of that",
         given(during(REBUILD, INITIATED, 300), UP, listed_at=ago(seconds=250)),
         waits(Reason.REBUILDING),

@@ -26,7 +26,7 @@ from gpuinstance.core.rules.trust import (
     stay_idle_when_suspended,
 )
 from gpuinstance.core.snapshot import Snapshot
-from tests.builders import ago, blind_snapshot, instance, machine, operation, refused, snapshot
+from tests.builders import NOW, ago, blind_snapshot, instance, machine, operation, refused, snapshot
 from tests.unit.core.table import SILENT, Answer, is_stuck, judge, rows, settles, waits
 
 READY = instance().running()
@@ -199,6 +199,7 @@ def test_leave_resized_machine(given: Snapshot, answer: Answer | None) -> None:
 
 
 BUYING = instance().creating()
+NO_KEY = BUYING.during(refused(OperationType.CREATE, Reason.UNAUTHORIZED, retryable=False, retry_in=600))
 
 
 @rows(
@@ -223,6 +224,17 @@ BUYING = instance().creating()
         "an unanswered create has not failed",
         snapshot(BUYING.during(refused(OperationType.CREATE).model_copy(update={"phase": OperationPhase.INITIATED}))),
         SILENT,
+    ),
+    (
+        "a refused key pauses",
+        snapshot(NO_KEY, key_changed_at=ago(hours=1)),
+        is_stuck(Reason.UNAUTHORIZED),
+    ),
+    ("until there is another one", snapshot(NO_KEY, key_changed_at=NOW), SILENT),
+    (
+        "another key helps nothing that was refused for another reason",
+        snapshot(BUYING.during(refused(OperationType.CREATE, retryable=False)), key_changed_at=NOW),
+        is_stuck(Reason.RATE_LIMITED),
     ),
     (
         "a refused create that bought a machine all the same is over",

@@ -237,8 +237,8 @@ def restart_on_token(s: Snapshot) -> Decision | None:
         return restart_machine(s, machine, token)
     if operation is None or operation.phases.running_at is not None:
         return None
-    restarted = operations.has_changed(operation, machine)
-    if restarted or (operation.phase is not OperationPhase.INITIATED and s.settled_since(operation.started_at)):
+    arrived = operation.phase is not OperationPhase.INITIATED or operations.was_touched(operation, machine)
+    if operations.has_changed(operation, machine) or (arrived and s.settled_since(operation.started_at)):
         # From here on it is an ordinary machine that has to become healthy.
         if operation.token == token:
             handled = handled.model_copy(update={"restart": token})

@@ -157,6 +157,9 @@ def _watch(s: Snapshot, operation: Operation) -> Decision | None:
         return _finish(s, operation, machine)
     if not is_settled:
         return _say(s, operation.type)
+    if operations.was_touched(operation, machine):
+        # It was over before its answer was given up: it looks as before, and only a note of the change is left.
+        return _finish(s, operation, machine)
     # No answer, and no trace of it in what the provider shows: it never arrived.
     again = _is_wanted(s, operation) and s.wants_running and not late and _may_begin(s, operation.type, machine)
     return rebuild_machine(s, machine, operation.type, operation.token) if again else _forget(s, operation)

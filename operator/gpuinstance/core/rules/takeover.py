@@ -36,7 +36,7 @@ def leave_what_another_owns(s: Snapshot) -> Decision | None:
 
 def adopt_named_machine(s: Snapshot) -> Decision | None:
     """`adopt.instanceID`: take note of a machine that exists, unless somebody else owns it."""
-    if s.spec.adopt is None or s.status.instance is not None or s.alive or isinstance(s.view, Blind):
+    if s.spec.adopt is None or _has_record(s) or s.alive or isinstance(s.view, Blind):
         return None
     named, machine = s.spec.adopt.instance_id, _named_machine(s)
     if machine is None:
@@ -67,6 +67,11 @@ def find_named_machine_again(s: Snapshot) -> Decision | None:
         return None
     message = f"found machine {machine.id} ({machine.name}), which this object has adopted"
     return wait(s, Phase.TERMINATING, Reason.TERMINATING, message, after=timedelta(), **_noted(s, machine))
+
+
+def _has_record(s: Snapshot) -> bool:
+    """True if a machine was taken note of, or bought; a mere note that nobody has looked yet is none."""
+    return s.status.instance is not None and (s.machine_id is not None or s.status.attempts > 0)
 
 
 def _named_machine(s: Snapshot) -> Machine | None:

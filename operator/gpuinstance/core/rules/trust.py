@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.status import InstanceStatus
+from gpuinstance.api.status import InstanceStatus, Operation, OperationError
 from gpuinstance.api.v1alpha1 import FINALIZER
 from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType, Outcome, Phase
 from gpuinstance.core.conditions import Verdict, Work, write
@@ -57,7 +57,7 @@ def stay_idle_when_blind(s: Snapshot) -> Decision | None:
     else:
         status = ConditionStatus.UNKNOWN if s.was_ready else ConditionStatus.FALSE
         verdict = Verdict(_shown_phase(s), status, view.reason, view.message, Work.GOING_ON, synced=synced)
-    return Decision(status=write(s, verdict, **_something_may_exist(s)), requeue_after=_LOOK_AGAIN)
+    return Decision(status=write(s, verdict, **_something_may_exist(s, view)), requeue_after=_LOOK_AGAIN)
 
 
 def _held(s: Snapshot) -> str:
@@ -78,14 +78,15 @@ def _minutes(span: timedelta) -> str:
     return f"{span.total_seconds() / 60:g} min"
 
 
-def _something_may_exist(s: Snapshot) -> dict[str, InstanceStatus]:
-    """Remember, in an object first seen while it is deleted, or late in its life, that it has never been looked up.
+def _something_may_exist(s: Snapshot, view: Blind) -> dict[str, InstanceStatus]:
+    """Remember that an object without any status has never been looked up, as far as anybody can tell.
 
     Its status may have been wiped, so that a machine may exist: without this note, the next pass
-    would take the status that this pass writes as proof that nothing was ever bought.
+    would take the status that this pass writes as proof that nothing was ever bought. An outage ends, so to wait for
+    it costs nothing. A Secret that never was does not: an object that is as young as a mistake may go without it.
     """
     unseen = s.status.observed_generation < 0 and s.status.instance is None
-    if unseen and (s.deleting or _was_known_before(s)):
+    if unseen and (s.deleting or not view.needs_person or _was_known_before(s)):
         return {"instance": InstanceStatus(name=s.identity.name(1))}
     return {}
 
@@ -163,11 +164,12 @@ def leave_resized_machine(s: Snapshot) -> Decision | None:
 
 
 def back_off_after_failure(s: Snapshot) -> Decision | None:
-    """A refused operation is tried again after its pause, or at once if the spec has changed."""
+    """A refused operation is tried again after its pause, or at once if the spec or the refused key has changed."""
     operation = s.operation
     if operation is None or operation.error is None or operation.retry_at is None:
         return None
     over = operation.retry_at <= s.now or operation.generation != s.generation
+    over = over or _has_another_key(s, operation, operation.error)
     if over or operation.phase is not OperationPhase.FAILED or _no_longer_wanted(s):
         return None
     reason, message = Reason(operation.error.code), operation.error.message
@@ -175,6 +177,11 @@ def back_off_after_failure(s: Snapshot) -> Decision | None:
     if operation.error.retryable:
         return wait(s, phase, reason, message, after=operation.retry_at - s.now)
     return stuck(s, Phase.FAILED, reason, message, after=min(operation.retry_at - s.now, timedelta(minutes=1)))
+
+
+def _has_another_key(s: Snapshot, operation: Operation, error: OperationError) -> bool:
+    refused_at = operation.phases.failed_at or operation.started_at
+    return error.code == Reason.UNAUTHORIZED and s.key_changed_at is not None and s.key_changed_at > refused_at
 
 
 _PHASE_OF_FAILURE = {

@@ -44,6 +44,7 @@ class ServerAnswer(Wire):
     disk: Gigabytes = 0
     created_at: Time = None
     launched_at: Time = None
+    updated_at: Time = None
 
     @property
     def sight(self) -> Sight:
@@ -74,6 +75,7 @@ class ServerAnswer(Wire):
             trouble=(excerpt(self.disp_status) or sight.word) if sight.has_failed else "",
             created_at=self.created_at,
             started_at=self.launched_at,
+            changed_at=self.updated_at,
             host=self.main_ip,
             sizes=Sizes(self.ram, self.cpu, self.disk),
         )
