@@ -34,6 +34,12 @@ REFUSED_UPGRADES = [
     # Plans.
     Refused("to a plan without a word about it", {"target": {"plan": {}}}, f"{_TARGET}.plan", _PLAN),
     Refused("to a plan by its traffic alone", {"target": {"plan": {"bandwidth": 2}}}, f"{_TARGET}.plan", _PLAN),
+    Refused(
+        "to sizes with traffic",
+        {"target": {"plan": {"ram": 4096, "bandwidth": 2}}},
+        f"{_TARGET}.plan",
+        "bandwidth is chosen together with the id of a custom plan: add id",
+    ),
     Refused("to a plan without an id", {"target": {"plan": {"id": ""}}}, f"{_TARGET}.plan.id", "at least 1 chars"),
     Refused("to a plan by number", {"target": {"plan": {"id": 403}}}, f"{_TARGET}.plan.id", "must be of type string"),
     *(
@@ -72,6 +78,12 @@ REFUSED_UPGRADES = [
     Refused("by too much disk", {"target": {"rootfsExpandGB": 6145}}, f"{_TARGET}.rootfsExpandGB", "equal to 6144"),
     Refused("to a reserved port", {"target": {"ports": ports(2222)}}, f"{_TARGET}.ports[0].port", RESERVED),
     Refused("to a port twice", {"target": {"ports": ports(80, 80)}}, f"{_TARGET}.ports[1]", "Duplicate value"),
+    Refused(
+        "to two ports of one name",
+        {"target": {"ports": [{"port": 80, "name": "web"}, {"port": 81, "name": "web"}]}},
+        f"{_TARGET}.ports",
+        "names of ports must be unique",
+    ),
     Refused("to too many ports", {"target": {"ports": ports(*range(1, 17))}}, f"{_TARGET}.ports", "at most 15 items"),
     Refused("to no term", {"target": {"billing": {}}}, f"{_TARGET}.billing.months", "Required value"),
     Refused("to no month", {"target": {"billing": {"months": 0}}}, f"{_TARGET}.billing.months", "equal to 1"),

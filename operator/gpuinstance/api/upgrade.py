@@ -43,6 +43,10 @@ class PlanTarget(ApiModel):
                 "has(self.id) || has(self.ram) || has(self.cpu) || has(self.disk)",
                 "a plan needs an id, or at least one of ram, cpu and disk",
             ),
+            (
+                "!has(self.bandwidth) || has(self.id)",
+                "bandwidth is chosen together with the id of a custom plan: add id",
+            ),
         )
     )
 
@@ -107,9 +111,22 @@ class Target(ApiModel):
     rootfs_expand_gb: Annotated[int, Field(ge=1, le=6144)] | None = Field(
         None, alias="rootfsExpandGB", description="Novita: grow the root disk by so many GB."
     )
-    ports: Annotated[list[PortSpec], Field(max_length=15, json_schema_extra=list_map("port"))] | None = Field(
-        None, description="Novita: publish these ports instead."
-    )
+    ports: (
+        Annotated[
+            list[PortSpec],
+            Field(
+                max_length=15,
+                json_schema_extra=list_map("port")
+                | cel(
+                    (
+                        "self.all(p, !has(p.name) || self.exists_one(q, has(q.name) && q.name == p.name))",
+                        "names of ports must be unique",
+                    ),
+                ),
+            ),
+        ]
+        | None
+    ) = Field(None, description="Novita: publish these ports instead.")
     billing: MonthlyBilling | None = Field(None, description="Novita: pay monthly from now on.")
 
 

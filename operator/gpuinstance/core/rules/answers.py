@@ -35,7 +35,7 @@ def wait(
     """Work goes on: Ready=False and Reconciling. With an action: this is its saved intent."""
     verdict = Verdict(phase, ConditionStatus.FALSE, reason, message, Work.GOING_ON)
     status = write(snapshot, verdict, **changes)
-    return Decision(status=status, action=action, requeue_after=after or snapshot.limits.fast_poll)
+    return Decision(status=status, action=action, requeue_after=snapshot.limits.fast_poll if after is None else after)
 
 
 def stuck(
