@@ -198,13 +198,14 @@ class Observer:
 
     def _seen(self, instance: GPUInstance, listing: Listing) -> Seen:
         identity = self._identity(instance)
-        ours = list(identity.ours(listing.machines))
+        alike = listing.with_stem(identity.family)
+        ours = list(identity.ours(alike))
         recorded = instance.status.instance
         if recorded is not None and recorded.id is not None:
-            ours += [m for m in listing.machines if m.id == recorded.id and m not in ours]
+            ours += [m for m in listing.with_id(recorded.id) if m not in ours]
         adopt = instance.spec.adopt
-        candidates = tuple(m for m in listing.machines if adopt is not None and m.id == adopt.instance_id)
-        namesakes = tuple(m for m in listing.machines if identity.is_namesake(m.name))
+        candidates = () if adopt is None else tuple(listing.with_id(adopt.instance_id))
+        namesakes = tuple(m for m in alike if identity.is_namesake(m.name))
         return Seen(tuple(ours), namesakes, listing.started_at, candidates)
 
     def blind(self, instance: GPUInstance, error: ProviderError) -> Blind:

@@ -18,7 +18,7 @@ import aiohttp
 import kopf
 
 from gpuinstance.api.v1alpha1 import GROUP, VERSION
-from gpuinstance.kube import connect
+from gpuinstance.kube import connect, looks_for_proxy
 
 WATCH_SECONDS = 240
 """After this time the API server ends a watch, and kopf begins it anew where it was."""
@@ -90,7 +90,7 @@ async def log_in(watches: Watches) -> kopf.AiohttpSession:
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS + len(watches), ssl=kube.api.rest_client.ssl_context),
         headers={"Authorization": token} if token else {},
         proxy=configuration.proxy,
-        trust_env=True,
+        trust_env=looks_for_proxy(),
         trace_configs=[trace],
     )
     await kube.aclose()

@@ -292,3 +292,32 @@ async def test_a_configuration_that_cannot_be_used_is_told_in_one_line(
     with pytest.raises(KubeError, match="KUBECONFIG") as caught:
         await kube.connect()
     assert "\n" not in str(caught.value)
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+clusters: [{name: here, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: me, user: {token: secret}}]
+"""
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:3128"], ids=["none", "one"])
+async def test_a_proxy_is_looked_for_only_where_there_is_one(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for it costs a third of each request, and hardly any cluster has one."""
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    if proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    connected = await kube.connect()
+    assert connected.api.configuration.client_session_kwargs == {"trust_env": bool(proxy)}
+    await connected.aclose()

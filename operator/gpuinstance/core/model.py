@@ -7,6 +7,7 @@ Nothing here performs input or output, reads a clock, or knows a provider's word
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -146,6 +147,22 @@ class Listing:
     machines: tuple[Machine, ...]
     started_at: datetime
     """When the first request was sent: each entry is at least this fresh."""
+    _by_stem: dict[str, list[Machine]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_id: dict[str, list[Machine]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the machines: thousands of objects look for their own in one listing."""
+        for machine in self.machines:
+            self._by_stem.setdefault(machine.name.rsplit("-", 2)[0], []).append(machine)
+            self._by_id.setdefault(machine.id, []).append(machine)
+
+    def with_stem(self, stem: str) -> Sequence[Machine]:
+        """Return the machines whose names are `stem` and two more parts, as in `core.naming`."""
+        return self._by_stem.get(stem, ())
+
+    def with_id(self, machine_id: str) -> Sequence[Machine]:
+        """Return the machines with this id; more than one only where a provider shows one twice."""
+        return self._by_id.get(machine_id, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Identity:
         """Return the machine's name for one purchase."""
         return f"{self.mark}-{self.stem}-{self.uid8}-{attempt}"
 
+    @property
+    def family(self) -> str:
+        """What the names of this object's machines and of its namesakes have in common: all but the last two parts."""
+        return f"{self.mark}-{self.stem}"
+
     def attempt_of(self, name: str) -> int | None:
         """Return the attempt in a name that is ours; None for every other name."""
         prefix = f"{self.mark}-{self.stem}-{self.uid8}-"

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuinstance.api.v1alpha1 import ObjectMeta
+from gpuinstance.core.model import Listing
 from gpuinstance.core.naming import Identity
-from tests.builders import IDENTITY, UID, machine
+from tests.builders import IDENTITY, NOW, UID, machine
 
 OTHER_UID = "00000000-0c5e-4d6a-9b7e-1f2a3b4c5d6e"
 
@@ -140,3 +141,20 @@ def test_ours_are_given_newest_purchase_first() -> None:
     ]
     assert [found.id for found in IDENTITY.ours(listed)] == ["m-10", "m-2", "m-a", "m-b"]
     assert IDENTITY.ours(reversed(listed)) == IDENTITY.ours(listed)
+
+
+_names = st.sampled_from([IDENTITY.name(1), IDENTITY.name(12), "gpui-default-trainer-00000000-3", "trainer", "-", ""])
+
+
+@_properties
+@given(st.lists(st.tuples(st.sampled_from(["m-1", "m-2", "m-3"]), _names | st.text("gpui-9adeflrtn", max_size=40))))
+def test_a_listing_finds_at_once_what_a_search_would_find(shown: list[tuple[str, str]]) -> None:
+    """Ours, our namesakes, and a machine by its id, whatever else the account holds."""
+    machines = tuple(machine(machine_id, name=name) for machine_id, name in shown)
+    listing = Listing(machines, NOW)
+    alike = listing.with_stem(IDENTITY.family)
+    assert IDENTITY.ours(alike) == IDENTITY.ours(machines)
+    assert [it for it in alike if IDENTITY.is_namesake(it.name)] == [
+        it for it in machines if IDENTITY.is_namesake(it.name)
+    ]
+    assert list(listing.with_id("m-2")) == [it for it in machines if it.id == "m-2"]
