@@ -12,7 +12,9 @@ PYTHON := $(VENV)/bin/python
 DEPENDENCIES := $(VENV)/dependencies-$(shell sha256sum requirements-dev.txt | cut -c1-16)
 INSTALLED := $(VENV)/project-$(shell sha256sum pyproject.toml | cut -c1-16)
 CRDS := crds charts/gpu-instance-operator/crds
-GENERATED := $(CRDS) docs/states.md docs/reasons.md docs/categories.md
+GENERATED := $(CRDS) docs/states.md docs/reasons.md docs/categories.md docs/metrics.md docs/runbooks/README.md \
+  docs/notification-events.md docs/notification.schema.json docs/reference tests/golden/cli/help
+GENERATED += $(addprefix charts/gpu-instance-operator/,values.schema.json files) deploy/install.yaml deploy/kustomization.yaml
 
 .PHONY: help
 help: ## print this list
@@ -48,6 +50,14 @@ $(INSTALLED): $(DEPENDENCIES)
 controlplane: setup ## build kube-apiserver, kube-controller-manager and etcd, once, into the user's cache
 	@if [ "$${USE_EXISTING_CLUSTER:-}" != true ]; then $(PYTHON) -m tests.controlplane.build; fi
 
+.PHONY: promtool
+promtool: setup ## build promtool, which evaluates the alerts, once, into the user's cache
+	@$(PYTHON) -m tests.prometheus.build
+
+.PHONY: helm
+helm: setup ## build helm, which renders and installs the chart, once, into the user's cache
+	@$(PYTHON) -m tests.chart.build
+
 .PHONY: demo
 demo: controlplane ## run the main job on a real API server, step by step
 	@$(PYTHON) -m tests.rig.demo
@@ -68,11 +78,11 @@ down: setup ## stop what `make up` started
 test: test-unit test-cluster ## run all tests
 
 .PHONY: test-unit
-test-unit: setup ## run the tests that need no API server
+test-unit: promtool helm ## run the tests that need no API server
 	@$(PYTHON) -m pytest -m "not cluster" --numprocesses 2
 
 .PHONY: test-cluster
-test-cluster: controlplane ## run the tests on a real API server
+test-cluster: controlplane helm ## run the tests on a real API server
 	@$(PYTHON) -m pytest -m cluster
 
 .PHONY: faults
@@ -102,9 +112,15 @@ imports: setup ## check who imports whom
 	@$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: generate
-generate: setup ## write what follows from the code: the CRDs, the chart's copy of them, three pages of docs
+generate: helm ## write what follows from the code: CRDs, parts of the chart, plain manifests, pages of docs, what --help shows
 	@$(PYTHON) -m gpuinstance.api.crd $(CRDS)
-	@$(PYTHON) docs/generate.py
+	@$(PYTHON) -m tests.chart.generate
+	@$(PYTHON) -m docs.generate
+	@$(PYTHON) -m tests.unit.cli.helps
+
+.PHONY: docs
+docs: setup ## build the documentation site, strictly, into build/site
+	@$(PYTHON) -m docs.site_sources
 
 .PHONY: check-generated
 check-generated: generate ## fail if what is generated differs from what is committed

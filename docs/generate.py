@@ -1,4 +1,5 @@
-"""Writes the pages that are generated from the code: docs/states.md, reasons.md and categories.md.
+"""Writes the pages that are generated from the code: docs/states.md, reasons.md, categories.md, metrics.md,
+notification-events.md, notification.schema.json, runbooks/README.md and reference/.
 
 Run by `make generate`; `make ci` fails where the result differs from what is committed.
 """
@@ -7,13 +8,24 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+import yaml
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
+
+from docs.fields import reference
 from gpuinstance.api import reasons
+from gpuinstance.api.crd import RESOURCES, crd_of
+from gpuinstance.api.notices import Notice
+from gpuinstance.api.notifications import NotificationEvent
 from gpuinstance.core.decide import RULES, RULES_WHEN_OBSERVING
 from gpuinstance.core.upgrade.decide import UPGRADE_RULES
+from gpuinstance.metrics import Metrics
 from gpuinstance.probes import Category
 
 HERE = Path(__file__).parent
@@ -89,11 +101,93 @@ def reason_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_table() -> str:
+    """Return the page of the metrics, by name."""
+    lines = [
+        NOTE + "# Metrics\n",
+        "What `/metrics` shows, in the text formats of Prometheus and OpenMetrics. Labels are closed sets of words, so",
+        "that the number of series does not grow with the number of objects: only the money tells namespaces apart,",
+        "and only the first hundred of them. Beside these there are the `process_…` metrics of the client library. How",
+        "to collect them, and which alerts there are, is told under *Monitoring* in [operating.md](operating.md).\n",
+        "| metric | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for family in sorted(Metrics().families, key=lambda it: it.name):
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        lines.append(f"| `{family.name}` | {family.kind} | {labels} | {family.text.replace('|', '&#124;')} |")
+    return "\n".join(lines) + "\n"
+
+
+def runbook_index() -> str:
+    """Return the page that lists all alerts: how bad each is, and the first sentence of its runbook."""
+    rules = yaml.safe_load((HERE.parent / "deploy/prometheus/rules.yaml").read_text(encoding="utf-8"))
+    lines = [
+        NOTE + "# Runbooks\n",
+        "One page for each alert of `deploy/prometheus/rules.yaml`: what it means and costs, how to look, what to do,",
+        "when to worry. `NAME` and `NAMESPACE` stand for the object that it is about; `kubectl gpu why NAME` is nearly",
+        "always the first thing to ask. *Critical* costs money or loses track of a machine now; *warning* will, or",
+        "slows people down.",
+    ]
+    for group in rules["spec"]["groups"]:
+        title = group["name"].removeprefix("gpuinstance.").capitalize()
+        lines += ["", f"## {title}", "", "| alert | severity | what it means |", "|---|---|---|"]
+        for rule in group["rules"]:
+            page = Path(rule["annotations"]["runbook_url"]).name
+            lines.append(f"| [{rule['alert']}]({page}) | {rule['labels']['severity']} | {_first_sentence(page)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _first_sentence(page: str) -> str:
+    _, paragraph, *_ = (HERE / "runbooks" / page).read_text(encoding="utf-8").split("\n\n")
+    return re.split(r"(?<=[.])\s", " ".join(paragraph.split()))[0]
+
+
+def event_table() -> str:
+    """Return the page of what can be told by notifications."""
+    lines = [
+        NOTE + "# Events of notifications\n",
+        "The closed list of `type` in a [notification](notifications.md), and of `events` in `spec.notifications`.\n",
+        "| event | when |",
+        "|---|---|",
+        *(f"| `{value}` | {meaning} |" for _, value, meaning in members(NotificationEvent)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def notification_schema() -> str:
+    """Return the JSON schema of a notification's body, in which what is not known is left out."""
+    schema = Notice.model_json_schema(by_alias=True, schema_generator=_Sent)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["properties"]["type"]["enum"] = list(NotificationEvent)
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+class _Sent(GenerateJsonSchema):
+    """The schema of what is sent: nothing is null, and no default is made up by whoever reads it."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
 def main() -> None:
     """Write all pages."""
     (HERE / "categories.md").write_text(category_table(), encoding="utf-8")
+    (HERE / "notification-events.md").write_text(event_table(), encoding="utf-8")
+    (HERE / "notification.schema.json").write_text(notification_schema(), encoding="utf-8")
+    (HERE / "metrics.md").write_text(metrics_table(), encoding="utf-8")
+    (HERE / "runbooks/README.md").write_text(runbook_index(), encoding="utf-8")
     (HERE / "states.md").write_text(states(), encoding="utf-8")
     (HERE / "reasons.md").write_text(reason_table(), encoding="utf-8")
+    for crd in map(crd_of, RESOURCES):
+        page = HERE / "reference" / f"{crd['spec']['names']['singular']}.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(NOTE + reference(crd), encoding="utf-8")
 
 
 if __name__ == "__main__":

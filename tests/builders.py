@@ -130,7 +130,7 @@ class InstanceBuilder:
             )
             for kind, status, reason in self.conditions
         ]
-        status = GPUInstanceStatus(conditions=conditions, **fields)
+        status = GPUInstanceStatus(**{"conditions": conditions} | fields)
         return GPUInstance(metadata=metadata, spec=spec, status=status)
 
     # What the user wrote ---------------------------------------------------------------------------
@@ -196,6 +196,10 @@ class InstanceBuilder:
     def with_status(self, **fields: Any) -> InstanceBuilder:
         """The status says this."""
         return replace(self, status_fields={**self.status_fields, **fields})
+
+    def after(self, status: GPUInstanceStatus) -> InstanceBuilder:
+        """The operator has saved this status."""
+        return self.with_status(**dict(status))
 
     def during(self, current: Operation) -> InstanceBuilder:
         """An operation is in flight."""

@@ -7,10 +7,13 @@ passes it through `check`; a status that breaks a law fails the test in words.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from gpuinstance.api.notifications import NotificationEvent, NotificationTrouble, PendingNotification
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, Phase
+from gpuinstance.core.outbox import MOST_PENDING
 
 _PHASES_OF_OUTCOME = {
     Outcome.READY: {Phase.READY},
@@ -35,6 +38,7 @@ def check(status: GPUInstanceStatus, *, generation: int | None = None) -> GPUIns
         *_about_progress(status),
         *_about_outcome(status),
         *_about_operation(status),
+        *about_notifications(status.pending_notifications, status.notification_troubles),
     ]
     if broken:
         raise LawBroken("\n  ".join(["the status breaks the laws of conditions:", *broken, str(status)]))
@@ -113,6 +117,28 @@ def _about_operation(status: GPUInstanceStatus) -> list[str]:
     if status.operation is None and status.estimated_ready_at is not None:
         return ["only an operation in flight has an estimated end"]
     return []
+
+
+def about_notifications(pending: Sequence[PendingNotification], troubles: Sequence[NotificationTrouble]) -> list[str]:
+    """Return what is wrong with an outbox; for upgrades as well."""
+    broken = []
+    ids, moments = [entry.id for entry in pending], [entry.at for entry in pending]
+    if len(pending) > MOST_PENDING:
+        broken.append(f"an outbox holds {MOST_PENDING} notifications at most: {len(pending)}")
+    if len(set(ids)) < len(ids):
+        broken.append(f"each notification has an id of its own: {ids}")
+    if moments != sorted(moments):
+        broken.append(f"notifications wait in the order in which things happened: {moments}")
+    broken += [f"notification {entry.id} waits for nobody" for entry in pending if not entry.to]
+    if unknown := {entry.event for entry in pending} - set(NotificationEvent):
+        broken.append(f"only documented events are told: {unknown}")
+    waited_for = {to.name for entry in pending for to in entry.to}
+    broken += [
+        f"{trouble.name} is in no trouble that matters"
+        for trouble in troubles
+        if not (trouble.gone or trouble.missed or (trouble.message and trouble.name in waited_for))
+    ]
+    return broken
 
 
 def _is_true(condition: Condition | None) -> bool:

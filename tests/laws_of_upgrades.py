@@ -19,7 +19,7 @@ from gpuinstance.core.snapshot import Blind
 from gpuinstance.core.upgrade.calls import MOST_SENDS
 from gpuinstance.core.upgrade.decision import UpgradeDecision
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
-from tests.laws import LawBroken
+from tests.laws import LawBroken, about_notifications
 
 _ENDS = {
     UpgradeOutcome.SUCCEEDED: {UpgradePhase.COMPLETED},
@@ -55,6 +55,7 @@ def check(status: InstanceUpgradeStatus, *, generation: int | None = None) -> In
             *_about_progress(status),
             *_about_the_end(status),
             *_about_milestones(status),
+            *about_notifications(status.pending_notifications, status.notification_troubles),
         ],
         status,
     )
@@ -64,8 +65,11 @@ def check(status: InstanceUpgradeStatus, *, generation: int | None = None) -> In
 def check_step(before: InstanceUpgradeStatus, after: InstanceUpgradeStatus) -> None:
     """Raise LawBroken if the second status takes back what the first has said."""
     broken = [f"{name} was {_of(before, name)} and is {_of(after, name)}" for name in _taken_back(before, after)]
-    if before.completed_at is not None and _without_generations(before) != _without_generations(after):
+    if before.completed_at is not None and _story(before) != _story(after):
         broken.append("an end is for ever")
+    waited = {entry.id for entry in before.pending_notifications}
+    if before.completed_at is not None and not {entry.id for entry in after.pending_notifications} <= waited:
+        broken.append("after the end there is nothing more to tell")
     if before.call is not None and before.call.id != (after.call.id if after.call else None):
         sent_again = after.call is not None and after.call.started_at >= before.call.started_at
         if not sent_again:
@@ -227,9 +231,11 @@ def _of(status: InstanceUpgradeStatus, name: str) -> object:
     return getattr(status, name)
 
 
-def _without_generations(status: InstanceUpgradeStatus) -> InstanceUpgradeStatus:
+def _story(status: InstanceUpgradeStatus) -> InstanceUpgradeStatus:
+    """Return the status without what may still change at its end: who has read the spec, and who was told."""
     conditions = [c.model_copy(update={"observed_generation": 0}) for c in status.conditions]
-    return status.model_copy(update={"observed_generation": 0, "conditions": conditions})
+    others = {"observed_generation": 0, "pending_notifications": [], "notification_troubles": []}
+    return status.model_copy(update={**others, "conditions": conditions})
 
 
 def _is_true(condition: Condition | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,9 +14,11 @@ import structlog
 from pydantic import ValidationError
 
 from gpuinstance import __version__, handlers, logs
+from gpuinstance.api.upgrade import UPGRADE_KIND
 from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import ProviderName
 from gpuinstance.audit import Audit
+from gpuinstance.budgets import Budgets
 from gpuinstance.config import Settings, complaint
 from gpuinstance.credentials import Accounts
 from gpuinstance.health import Health
@@ -24,8 +27,10 @@ from gpuinstance.known import Known, KnownKind
 from gpuinstance.kube import PLURALS, KubeError, connect
 from gpuinstance.leading import Leadership, candidate, lead
 from gpuinstance.metrics import Metrics
+from gpuinstance.notify import Deliverer, Postman
 from gpuinstance.observing import Observer
 from gpuinstance.observing_upgrades import UpgradeObserver, upgrade_of
+from gpuinstance.outgoing import Outgoing, secret_reader
 from gpuinstance.probes import Prober
 from gpuinstance.providers import hostwinds, novita
 from gpuinstance.providers.base import Capabilities, Provider
@@ -35,14 +40,18 @@ from gpuinstance.providers.governing.governor import Allowance
 from gpuinstance.providers.governing.pressure import Pressure
 from gpuinstance.providers.http import Limits
 from gpuinstance.providers.wrappers import Metered, SharedListing
+from gpuinstance.publishing import Objects, Publisher
 from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
 from gpuinstance.server import Server, parse_address
+from gpuinstance.surplus import Surplus
 from gpuinstance.sweeping import Sweep
 from gpuinstance.watching import Watches
 
 _log = structlog.get_logger("gpuinstance")
 _LAG_SECONDS = 0.25
+_ACCRUAL_SECONDS = 30.0
+"""How finely the spend is counted: what changes its price is counted at the new one from then on."""
 _GRACE_SECONDS = 50.0
 """How long running passes may take to finish at shutdown: one wait, one provider call and its record."""
 
@@ -85,6 +94,21 @@ def _account_opener(
     return open_account
 
 
+def _outgoing(
+    settings: Settings,
+    known: Known,
+    accounts: Accounts,
+    metrics: Metrics,
+    leadership: Leadership,
+    queue: WakeQueue,
+) -> Outgoing:
+    """Return what tells others of what has happened."""
+    deliverer = Deliverer(clock=_now, allowed=settings.notification_allowed_networks)
+    postman = Postman(deliverer, secret_reader(accounts), may_send=leadership.holds_now, record=metrics.notification)
+    metrics.show_pending_notifications(lambda: postman.waiting)
+    return Outgoing(known, postman, metrics, _now, farewell=settings.notification_farewell, wake=queue.wake)
+
+
 def _show_gauges(
     metrics: Metrics,
     known: Known,
@@ -94,9 +118,15 @@ def _show_gauges(
     watches: Watches,
     leadership: Leadership,
     sweep: Sweep,
+    budgets: Budgets,
 ) -> None:
     """Let each scrape read what is true at that moment."""
-    metrics.show_instances(lambda: known.of_kind(KIND))
+    bill_stopped = [provider for provider, can in _CAPABILITIES.items() if can.bills_stopped]
+    metrics.show_objects(
+        lambda: known.of_kind(KIND), lambda: known.of_kind(UPGRADE_KIND), _now, bill_stopped=bill_stopped
+    )
+    metrics.show_duplicates(lambda: observer.surplus.by_provider(list(ProviderName)))
+    metrics.show_build(__version__, platform.python_version())
     metrics.show_queue_depth(lambda: queue.depth)
     metrics.show_circuits(pressure.circuits)
     metrics.show_budget_tokens(pressure.tokens)
@@ -105,6 +135,7 @@ def _show_gauges(
     metrics.show_watch_age(watches.age)
     metrics.show_leader(leadership.holds_now)
     metrics.show_orphans(sweep.orphans)
+    metrics.show_budgets(budgets.limits)
 
 
 async def _measure_lag(metrics: Metrics) -> None:
@@ -116,11 +147,26 @@ async def _measure_lag(metrics: Metrics) -> None:
         metrics.lagged(max(0.0, loop.time() - asked - _LAG_SECONDS))
 
 
-async def _listen(server: Server) -> None:
+async def _accrue(metrics: Metrics) -> None:
+    """What machines cost is added up while they cost it, whether or not anybody scrapes."""
+    while True:
+        metrics.accrue()
+        await asyncio.sleep(_ACCRUAL_SECONDS)
+
+
+async def _listening(settings: Settings, metrics: Metrics, health: Health) -> Server:
+    server = Server(settings.http_listen, metrics, alive=health.alive, ready=health.ready)
     try:
         await server.start()
     except OSError as error:
         sys.exit(f"gpu-instance-operator: GPUINSTANCE_HTTP_LISTEN: {error}")
+    return server
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    handlers.configure(settings)
+    return settings
 
 
 async def run(settings: Settings) -> None:
@@ -135,6 +181,11 @@ async def run(settings: Settings) -> None:
     accounts = Accounts(kube, open_account, shared_namespace=settings.shared_credentials_namespace)
     prober = Prober(clock=_now, allowed=settings.probe_allowed_networks, record=metrics.health_check)
     known = Known()
+    budgets = Budgets(
+        kube,
+        known,
+        bill_stopped={provider for provider, can in _CAPABILITIES.items() if can.bills_stopped},
+    )
     observer = Observer(
         kube,
         accounts,
@@ -144,12 +195,19 @@ async def run(settings: Settings) -> None:
         _now,
         known=lambda: known.of_kind(KIND),
         upgrade_of=lambda instance: upgrade_of(known, instance),
+        budgets=budgets if settings.namespace_budgets else None,
+        surplus=Surplus(metrics.duplicate_seen),
     )
     upgrades = UpgradeObserver(kube, observer, _CAPABILITIES, settings, _now, known)
-    reconciler = Reconciler(kube, kinds(observer, upgrades, metrics, _now), known, metrics)
+    publisher = Publisher(
+        Objects(kube), metrics, pace=settings.connection_seconds, allowed=settings.connection_allowed_networks
+    )
+    reconciler = Reconciler(kube, kinds(observer, upgrades, metrics, _now, publisher), known, metrics)
     sweep = Sweep(kube, accounts, settings, metrics, _now)
     queue = WakeQueue(reconciler.once, workers=settings.workers)
-    reconciler.wake = queue.wake
+    reconciler.wake = budgets.wake = queue.wake
+    budgets.see = reconciler.see
+    outgoing = reconciler.outgoing = _outgoing(settings, known, accounts, metrics, leadership, queue)
 
     watches = Watches(list(PLURALS.values()), settings.namespaces)
     audits = {
@@ -167,13 +225,10 @@ async def run(settings: Settings) -> None:
     }
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler, queue, settings, watches, audits)
-    kopf_settings = kopf.OperatorSettings()
-    handlers.configure(kopf_settings)
 
-    _show_gauges(metrics, known, queue, pressure, observer, watches, leadership, sweep)
+    _show_gauges(metrics, known, queue, pressure, observer, watches, leadership, sweep, budgets)
     health = Health(leadership, queue, watches, list(audits.values()))
-    server = Server(settings.http_listen, metrics, alive=health.alive, ready=health.ready)
-    await _listen(server)
+    server = await _listening(settings, metrics, health)
 
     async def work() -> None:
         await reconciler.prime(settings.namespaces)
@@ -183,7 +238,7 @@ async def run(settings: Settings) -> None:
         try:
             await kopf.operator(
                 registry=registry,
-                settings=kopf_settings,
+                settings=_kopf_settings(),
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
                 standalone=True,
@@ -193,17 +248,18 @@ async def run(settings: Settings) -> None:
                 task.cancel()
             await queue.stop(grace=_GRACE_SECONDS)
             await reconciler.drain()
+            await outgoing.stop()
 
-    lag = asyncio.create_task(_measure_lag(metrics))
+    measuring = [asyncio.create_task(it) for it in (_measure_lag(metrics), _accrue(metrics))]
     _log.info("started", version=__version__, namespaces=settings.namespaces or "all")
     try:
         await lead(leadership, work)
     finally:
-        lag.cancel()
+        for task in measuring:
+            task.cancel()
         await server.stop()
-        await accounts.aclose()
-        await prober.aclose()
-        await kube.aclose()
+        for room in (accounts, prober, publisher, kube):
+            await room.aclose()
         _log.info("stopped")
 
 

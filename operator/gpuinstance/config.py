@@ -102,10 +102,23 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    namespace_budgets: bool = True
+    """Whether a Namespace's annotation `gpuinstance.dev/max-hourly-price` is asked before money is spent in it."""
+
     workers: int = Field(200, ge=1, le=1000)
     """Passes that run at the same time."""
     probe_allowed_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
     """Networks that health checks may reach although they are not public, as a JSON list."""
+
+    connection_seconds: float = Field(300, ge=1, le=_DAY)
+    """Pause between looks at what `spec.connection` has published: for edits, and for names that moved."""
+    connection_allowed_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
+    """Networks to which a Service may lead although they are not public, as a JSON list."""
+
+    notification_allowed_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
+    """Networks that notifications may be sent to although they are not public, as a JSON list."""
+    notification_farewell_seconds: float = Field(30, ge=0, le=600)
+    """How long a deleted object is kept at most for notifications about it that nobody has taken yet."""
 
     @field_validator("lease_deadline_seconds", "lease_retry_seconds")
     @classmethod
@@ -140,6 +153,11 @@ class Settings(BaseSettings):
     def poll(self) -> timedelta:
         """`poll_seconds` as a span."""
         return timedelta(seconds=self.poll_seconds)
+
+    @property
+    def notification_farewell(self) -> timedelta:
+        """`notification_farewell_seconds` as a span."""
+        return timedelta(seconds=self.notification_farewell_seconds)
 
     @property
     def settle(self) -> timedelta:

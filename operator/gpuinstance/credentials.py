@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ProviderName
 from gpuinstance.kube import Kube
@@ -129,6 +130,20 @@ class Accounts:
     async def aclose(self) -> None:
         """Close all clients."""
         await asyncio.gather(*(account.aclose() for account in self._accounts.values()), return_exceptions=True)
+
+
+async def read_headers(accounts: Accounts, health_check: HealthCheck, namespace: str) -> dict[int, dict[str, str]]:
+    """Return the headers of each port's checks; one whose Secret is missing is left out. Raises KubeError."""
+    found: dict[int, dict[str, str]] = {}
+    for endpoint in health_check.endpoints or ():
+        for header in endpoint.headers or ():
+            value = header.value
+            if header.value_from is not None:
+                reference = header.value_from.secret_key_ref
+                value = await accounts.secret_text(namespace, reference.name, reference.key)
+            if value is not None:
+                found.setdefault(endpoint.port, {})[header.name] = value
+    return found
 
 
 def _valid_key(secret: SecretData, where: str) -> str:

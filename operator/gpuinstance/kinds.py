@@ -6,27 +6,33 @@ for the composition root. Nothing is decided: each function leads to the core or
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.upgrade import UPGRADE_KIND, InstanceUpgrade
 from gpuinstance.api.v1alpha1 import KIND, GPUInstance
+from gpuinstance.core.announcements import Announcement, announcements, farewell
+from gpuinstance.core.connection import wish_of
 from gpuinstance.core.decision import Action, Decision
 from gpuinstance.core.news import News, news
 from gpuinstance.core.record import Answer, record
+from gpuinstance.core.upgrade.announcements import upgrade_announcements
 from gpuinstance.core.upgrade.decision import UpgradeDecision
 from gpuinstance.core.upgrade.news import upgrade_news
 from gpuinstance.core.upgrade.record import record_upgrade
-from gpuinstance.kube import Body
+from gpuinstance.counting import count_instance, count_upgrade
+from gpuinstance.kube import Body, Key
 from gpuinstance.metrics import Metrics
 from gpuinstance.observing import Look, Observer
 from gpuinstance.observing_upgrades import UpgradeLook, UpgradeObserver
 
 if TYPE_CHECKING:
     from gpuinstance.providers.wrappers import SharedListing
+    from gpuinstance.publishing import Publisher
 
 
 class AnyStatus(Protocol):
@@ -95,6 +101,10 @@ class AnyLook(Protocol):
         """Where an action is performed."""
 
 
+async def _nothing(_: Any) -> None:
+    """Publish nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of resource, for the corridor."""
@@ -111,12 +121,23 @@ class Kind:
     count: Callable[[Any, Any], None]
     """Counts what is special to the kind, from the status before and after."""
     forget: Callable[[str], None]
+    announcements: Callable[[Any, Any, AnyDecision], Sequence[Announcement]] = lambda *_: ()
+    """What is to be told outside, from a resource, its status before, and what was decided."""
+    publish: Callable[[Any], Awaitable[Any | None]] = _nothing
+    """From a look that needs no action: makes known in the cluster what it found; returns the status to be saved
+    then, None for the one that was decided on. Raises nothing but cancellation."""
+    pass_over: Callable[[Key], None] = lambda _: None
+    """Called when a pass has ended, however it did, and when the object is gone."""
 
 
 def kinds(
-    instances: Observer, upgrades: UpgradeObserver, metrics: Metrics, clock: Callable[[], datetime]
+    instances: Observer,
+    upgrades: UpgradeObserver,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
+    publisher: Publisher | None = None,
 ) -> dict[str, Kind]:
-    """Return both kinds, by name."""
+    """Return both kinds, by name. Without `publisher` no instance is made known in the cluster."""
 
     def now() -> datetime:
         return clock().replace(microsecond=0)
@@ -129,9 +150,22 @@ def kinds(
     def record_of_upgrade(look: UpgradeLook, upgrade: InstanceUpgrade, answer: Answer) -> UpgradeDecision:
         return record_upgrade(replace(look.snapshot, upgrade=upgrade, now=now()), answer)
 
-    def count_instance(old: GPUInstanceStatus, new: GPUInstanceStatus) -> None:
-        if new.ready_at is not None and new.ready_at != old.ready_at and new.last_operation is not None:
-            metrics.became_ready((new.ready_at - new.last_operation.started_at).total_seconds())
+    async def publish(look: Look) -> GPUInstanceStatus | None:
+        status = look.decision.status
+        wish = wish_of(look.snapshot, status)
+        if publisher is None or wish is None:
+            return None
+        told = await publisher.publish(wish, status.connection, look.account)
+        return None if told == status.connection else status.model_copy(update={"connection": told})
+
+    def announce_instance(_: GPUInstance, old: GPUInstanceStatus, decision: AnyDecision) -> Sequence[Announcement]:
+        last = (farewell(old, decision.status),) if decision.release else ()
+        return (*announcements(old, decision.status), *last)
+
+    def forget(uid: str) -> None:
+        instances.forget(uid)
+        if publisher is not None:
+            publisher.forget(uid)
 
     return {
         KIND: Kind(
@@ -141,8 +175,11 @@ def kinds(
             record=record_instance,
             leave=lambda instance: Decision(status=instance.status, requeue_after=timedelta()),
             news=news,
-            count=count_instance,
-            forget=instances.forget,
+            count=partial(count_instance, metrics),
+            forget=forget,
+            announcements=announce_instance,
+            pass_over=instances.pass_over,
+            publish=publish,
         ),
         UPGRADE_KIND: Kind(
             parse=InstanceUpgrade.model_validate,
@@ -151,7 +188,11 @@ def kinds(
             record=record_of_upgrade,
             leave=lambda upgrade: UpgradeDecision(status=upgrade.status, requeue_after=timedelta()),
             news=upgrade_news,
-            count=lambda _old, _new: None,
+            count=partial(count_upgrade, metrics),
             forget=lambda _uid: None,
+            announcements=lambda upgrade, old, decision: upgrade_announcements(
+                upgrade.spec.instance_ref.name, old, decision.status
+            ),
+            pass_over=instances.pass_over,
         ),
     }

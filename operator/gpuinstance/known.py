@@ -21,6 +21,8 @@ class Known:
         self._bodies: dict[Key, Body] = {}
         self._doubted: set[Key] = set()
         self._instances: dict[_Name, Key] = {}
+        self._namespaces: dict[str, set[Key]] = {}
+        """The instances of each namespace."""
         self._upgrades: dict[_Name, set[Key]] = {}
 
     def see(self, key: Key, body: Body) -> None:
@@ -32,6 +34,7 @@ class Known:
         self._doubted.discard(key)
         if key.kind == KIND:
             self._instances[key.namespace, key.name] = key
+            self._namespaces.setdefault(key.namespace, set()).add(key)
         elif key.kind == UPGRADE_KIND:
             self._upgrades.setdefault(instance_of(key, body), set()).add(key)
 
@@ -56,6 +59,10 @@ class Known:
             return
         if self._instances.get((key.namespace, key.name)) == key:
             del self._instances[key.namespace, key.name]
+        if key.kind == KIND:
+            self._namespaces[key.namespace].discard(key)
+            if not self._namespaces[key.namespace]:
+                del self._namespaces[key.namespace]
         if key.kind == UPGRADE_KIND:
             name = instance_of(key, body)
             self._upgrades[name].discard(key)
@@ -65,6 +72,10 @@ class Known:
     def of_kind(self, kind: str) -> list[Body]:
         """Return all objects of a kind."""
         return [body for key, body in self._bodies.items() if key.kind == kind]
+
+    def instances_in(self, namespace: str) -> list[Body]:
+        """Return the GPUInstances of a namespace."""
+        return [self._bodies[key] for key in self._namespaces.get(namespace, ())]
 
     def instance_named(self, namespace: str, name: str) -> Body | None:
         """Return the GPUInstance of that name."""

@@ -48,6 +48,10 @@ class Vanished(KubeError):
     """The object does not exist any more, or is another one of the same name."""
 
 
+class Forbidden(KubeError):
+    """The operator has no right to do this: somebody has to grant it."""
+
+
 class NotLeading(KubeError):
     """The lease of this process is lost: nothing was sent, and nothing will be."""
 
@@ -179,6 +183,15 @@ class Kube:
             return None
         return dict(found.data or {})
 
+    async def get_namespace_annotations(self, name: str) -> Mapping[str, str] | None:
+        """Return the annotations of a Namespace; None if it does not exist."""
+        try:
+            async with translated():
+                found = await self._core.read_namespace(name, _request_timeout=_TIMEOUT_SECONDS)
+        except Vanished:
+            return None
+        return dict((found.metadata.annotations if found.metadata else None) or {})
+
     async def post_event(self, body: Body, *, reason: str, message: str, warning: bool) -> None:
         """Attach one Event to the object."""
         self._require_right()
@@ -221,7 +234,7 @@ class Kube:
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Turn what the client library raises into the three errors that a pass knows; for all who use the client."""
+    """Turn what the client library raises into the errors that a pass knows; for all who use the client."""
     try:
         yield
     except client.ApiException as error:
@@ -229,7 +242,8 @@ async def translated() -> AsyncIterator[None]:
             raise Vanished(str(error.reason)) from None
         if error.status == HTTPStatus.CONFLICT:
             raise Conflict(str(error.reason)) from None
-        raise KubeError(f"API server: {error.status} {error.reason}: {_excerpt(error.body)}") from None
+        kind = Forbidden if error.status == HTTPStatus.FORBIDDEN else KubeError
+        raise kind(f"API server: {error.status} {error.reason}: {_excerpt(error.body)}") from None
     except (aiohttp.ClientError, ssl.SSLError, TimeoutError, OSError) as error:
         raise KubeError(f"API server cannot be reached: {type(error).__name__}") from None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.v1alpha1 import ObjectMeta
-from gpuinstance.api.words import ConditionType, PowerState
+from gpuinstance.api.words import ConditionType, Outcome, PowerState
 from gpuinstance.core.snapshot import Neighbours
 from gpuinstance.kube import Body
 
@@ -26,7 +26,8 @@ def count_neighbours(bodies: Iterable[Body], asking: ObjectMeta) -> Neighbours:
 
 def _should_be_up(body: Body) -> bool:
     spec = body.get("spec") or {}
-    idle = spec.get("powerState") == PowerState.STOPPED or spec.get("suspend")
+    has_served = (body.get("status") or {}).get("outcome") == Outcome.STOPPED  # by spec.expiry
+    idle = spec.get("powerState") == PowerState.STOPPED or spec.get("suspend") or has_served
     return not idle and not body["metadata"].get("deletionTimestamp")
 
 

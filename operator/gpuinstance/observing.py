@@ -16,22 +16,25 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.v1alpha1 import KIND, GPUInstance
 from gpuinstance.api.words import ConditionType, ProviderName
+from gpuinstance.budgets import Budgets
 from gpuinstance.config import Settings
+from gpuinstance.core.budget import Budget
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.naming import Identity
 from gpuinstance.core.rules.health import endpoints_to_check
-from gpuinstance.core.snapshot import Blind, FoundUpgrade, HealthReport, Limits, Seen, Snapshot
-from gpuinstance.credentials import Accounts, CredentialsUnavailable
-from gpuinstance.kube import Body, Kube, KubeError
+from gpuinstance.core.sight import sight_of
+from gpuinstance.core.snapshot import Blind, FoundUpgrade, HealthReport, Limits, Price, Seen, Snapshot
+from gpuinstance.credentials import Accounts, CredentialsUnavailable, read_headers
+from gpuinstance.kube import Body, Key, Kube, KubeError
 from gpuinstance.neighbours import count_neighbours
 from gpuinstance.owners import owner_of
-from gpuinstance.planning import plan_order, plan_software
+from gpuinstance.planning import plan_order, plan_software, price_of_machine
 from gpuinstance.providers.base import Capabilities, NotFound, ProviderError, Unauthorized
+from gpuinstance.surplus import Surplus
 from gpuinstance.veiling import veiled
 
 if TYPE_CHECKING:
-    from gpuinstance.core.model import Listing
     from gpuinstance.probes import Prober
     from gpuinstance.providers.wrappers import SharedListing
 
@@ -80,12 +83,22 @@ class Observer:
     """All instances as last seen."""
     upgrade_of: Callable[[GPUInstance], FoundUpgrade | None] = lambda _: None
     """The upgrade that concerns an instance now: the one that holds its machine, else the last that succeeded."""
+    budgets: Budgets | None = None
+    """What namespaces may cost; None where they have no budgets."""
+    surplus: Surplus = field(default_factory=Surplus)
+    """Told of each object's machines."""
     _memory: dict[str, _Memory] = field(default_factory=dict)
     _started_at: datetime | None = None
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered about an object that is gone."""
         self._memory.pop(uid, None)
+        self.surplus.forget(uid)
+
+    def pass_over(self, key: Key) -> None:
+        """The pass over an object has ended, or the object is gone."""
+        if self.budgets is not None:
+            self.budgets.pass_over(key)
 
     def ages(self) -> dict[str, float]:
         """Return, by provider, the seconds since the object that was observed longest ago was observed."""
@@ -103,7 +116,12 @@ class Observer:
         for _ in range(_MOST_FACTS):
             decision = decide(snapshot)
             if decision.need is None or account is None:
-                return Look(snapshot, decision, account)
+                # No await from here to the claim: what another one spends meanwhile would not be counted.
+                outdated = self._claim(snapshot, decision)
+                if outdated is None:
+                    return Look(snapshot, decision, account)
+                snapshot = replace(snapshot, budget=outdated)
+                continue
             try:
                 snapshot = await self._with_fact(snapshot, decision.need, account)
                 snapshot = replace(snapshot, now=self._now())  # looking may have taken a while
@@ -111,6 +129,17 @@ class Observer:
                 snapshot = replace(snapshot, view=self.blind(instance, error))
         msg = f"the rules keep asking for facts, the last was {decision.need} by {decision.rule}"
         raise AssertionError(msg)
+
+    def _claim(self, snapshot: Snapshot, decision: Decision) -> Budget | None:
+        """Claim what a decision will cost in its namespace; return the budget as it is now if it has changed."""
+        if self.budgets is None or snapshot.budget is None or snapshot.budget.limit is None:
+            return None
+        if decision.action is not None:
+            instance = snapshot.instance
+            amount = self.budgets.cost(instance, decision.status)
+            return self.budgets.claim(instance, snapshot.budget, amount, by=instance.metadata.uid)
+        self.budgets.refuse(snapshot.instance)
+        return None
 
     async def _first_look(self, instance: GPUInstance) -> tuple[Snapshot, SharedListing | None]:
         memory = self._remember(instance)
@@ -148,7 +177,8 @@ class Observer:
         except ProviderError as error:
             view = self.blind(instance, error)
         else:
-            seen = self._seen(instance, listing)
+            seen = sight_of(instance, self._identity(instance), listing)
+            self.surplus.note(instance.metadata.uid, instance.spec.provider, seen.machines)
             view = replace(seen, machines=await veiled(self.accounts, instance, seen.machines))
             memory.last_seen_at = max(memory.last_seen_at, listing.started_at)
         return view, account
@@ -196,18 +226,6 @@ class Observer:
     def _identity(self, instance: GPUInstance) -> Identity:
         return Identity.of(instance.metadata, mark=self.settings.mark)
 
-    def _seen(self, instance: GPUInstance, listing: Listing) -> Seen:
-        identity = self._identity(instance)
-        alike = listing.with_stem(identity.family)
-        ours = list(identity.ours(alike))
-        recorded = instance.status.instance
-        if recorded is not None and recorded.id is not None:
-            ours += [m for m in listing.with_id(recorded.id) if m not in ours]
-        adopt = instance.spec.adopt
-        candidates = () if adopt is None else tuple(listing.with_id(adopt.instance_id))
-        namesakes = tuple(m for m in alike if identity.is_namesake(m.name))
-        return Seen(tuple(ours), namesakes, listing.started_at, candidates)
-
     def blind(self, instance: GPUInstance, error: ProviderError) -> Blind:
         """Return what is known when a look has failed."""
         person = isinstance(error, Unauthorized)
@@ -229,6 +247,8 @@ class Observer:
             publishes_ports=can.publishes_ports,
             rebuilds_in_place=can.rebuilds_in_place,
             upgrades_are_ordered=can.upgrades_are_ordered,
+            bills_stopped=can.bills_stopped,
+            asks_budget=self.budgets is not None,
         )
 
     async def _with_fact(self, snapshot: Snapshot, need: Need, account: SharedListing) -> Snapshot:
@@ -239,6 +259,11 @@ class Observer:
                 return replace(snapshot, plan=await plan_order(self.kube, account, snapshot.spec, namespace))
             case Need.SOFTWARE:
                 return replace(snapshot, software=await plan_software(self.kube, account, snapshot.spec, namespace))
+            case Need.BUDGET:
+                budget = await self.budgets.of(instance) if self.budgets is not None else Budget()
+                return replace(snapshot, budget=budget)
+            case Need.PRICE:
+                return replace(snapshot, price=Price(await price_of_machine(account, snapshot)))
             case Need.NEIGHBOURS:
                 return replace(snapshot, neighbours=count_neighbours(self.known(), instance.metadata))
             case Need.HEALTH:
@@ -255,21 +280,8 @@ class Observer:
 
     async def check_health(self, instance: GPUInstance, settings: HealthCheck) -> HealthReport:
         """Make one round of the instance's health checks, with these settings. Raises KubeError."""
-        headers = await self._headers(settings, instance.metadata.namespace)
+        headers = await read_headers(self.accounts, settings, instance.metadata.namespace)
         return await self.prober.check(endpoints_to_check(instance), settings, headers=headers)
-
-    async def _headers(self, health_check: HealthCheck, namespace: str) -> dict[int, dict[str, str]]:
-        """Return the headers of each port's checks; one whose Secret is missing is left out."""
-        found: dict[int, dict[str, str]] = {}
-        for endpoint in health_check.endpoints or ():
-            for header in endpoint.headers or ():
-                value = header.value
-                if header.value_from is not None:
-                    reference = header.value_from.secret_key_ref
-                    value = await self.accounts.secret_text(namespace, reference.name, reference.key)
-                if value is not None:
-                    found.setdefault(endpoint.port, {})[header.name] = value
-        return found
 
     async def _ask_about_machine(self, snapshot: Snapshot, account: SharedListing) -> Snapshot:
         """Ask for the one recorded machine: the provider's own word on it, with its addresses."""

@@ -20,6 +20,7 @@ from gpuinstance.api.upgrade_words import UpgradeOutcome
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import BillingMode, ProviderName
 from gpuinstance.config import Settings
+from gpuinstance.core.budget import Budget
 from gpuinstance.core.snapshot import Blind, FoundUpgrade, Seen
 from gpuinstance.core.upgrade.decide import decide_upgrade
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
@@ -70,7 +71,12 @@ class UpgradeObserver:
         for _ in range(_MOST_FACTS):
             decision = decide_upgrade(snapshot)
             if decision.need is None or account is None:
-                return UpgradeLook(snapshot, decision, account)
+                # No await from here to the claim: what another one spends meanwhile would not be counted.
+                outdated = self._claim(snapshot, decision)
+                if outdated is None:
+                    return UpgradeLook(snapshot, decision, account)
+                snapshot = replace(snapshot, budget=outdated)
+                continue
             instance = snapshot.instance
             assert instance is not None  # an account was opened for it
             try:
@@ -80,6 +86,15 @@ class UpgradeObserver:
                 snapshot = replace(snapshot, view=self.instances.blind(instance, error))
         msg = f"the rules keep asking for facts, the last was {decision.need} by {decision.rule}"
         raise AssertionError(msg)
+
+    def _claim(self, s: UpgradeSnapshot, decision: UpgradeDecision) -> Budget | None:
+        """Claim what the machine will cost; return the namespace's budget as it is now if it has changed."""
+        budgets, target = self.instances.budgets, decision.status.target
+        if budgets is None or s.budget is None or s.instance is None or decision.action is None:
+            return None
+        price = target.hourly_price if target is not None else None
+        amount = Decimal(price) if price is not None else Decimal(0)
+        return budgets.claim(s.instance, s.budget, amount, by=s.upgrade.metadata.uid)
 
     async def _first_look(self, upgrade: InstanceUpgrade) -> tuple[UpgradeSnapshot, SharedListing | None]:
         # What has ended is kept, for as long as somebody wants it: that costs nobody a question.
@@ -140,6 +155,7 @@ class UpgradeObserver:
             can_change_ports=can is not None and can.can_change_ports,
             can_grow_disk=can is not None and can.can_grow_disk,
             can_switch_to_monthly=can is not None and BillingMode.MONTHLY in can.billing_modes,
+            asks_budget=self.instances.budgets is not None,
         )
 
     async def _with_fact(
@@ -156,6 +172,9 @@ class UpgradeObserver:
                 return replace(s, order=OrderSeen(await _if_known(account.get_upgrade_order(machine_id)), asked_at))
             case UpgradeNeed.QUOTE:
                 return replace(s, quote=Quote(await _monthly_total(account, s, instance)))
+            case UpgradeNeed.BUDGET:
+                budgets = self.instances.budgets
+                return replace(s, budget=await budgets.of(instance) if budgets is not None else Budget())
             case UpgradeNeed.SOFTWARE:
                 wanted = _spec_with_image(s, instance)
                 software = await plan_software(self.kube, account, wanted.spec, instance.metadata.namespace)
@@ -238,4 +257,5 @@ def _end(upgrade: InstanceUpgrade) -> float:
 def _found(upgrade: InstanceUpgrade, machine_id: str, *, holds: bool) -> FoundUpgrade:
     target = upgrade.status.target
     ports = target.ports or "" if target is not None and upgrade.spec.target.ports is not None else None
-    return FoundUpgrade(upgrade.metadata.name, upgrade.metadata.uid, machine_id, holds, ports)
+    price = target.hourly_price if target is not None else None
+    return FoundUpgrade(upgrade.metadata.name, upgrade.metadata.uid, machine_id, holds, ports, price)

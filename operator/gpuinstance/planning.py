@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gpuinstance.api.parts import EnvVar
@@ -16,7 +17,8 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.core.model import Order, Region, Software, Template
 from gpuinstance.core.plan import make_order, make_software
-from gpuinstance.core.snapshot import Refusal
+from gpuinstance.core.pricing import hourly_price
+from gpuinstance.core.snapshot import Refusal, Snapshot
 from gpuinstance.kube import Kube
 from gpuinstance.logs import keep_secret
 from gpuinstance.providers.base import NotFound
@@ -57,6 +59,22 @@ async def plan_software(
     except _Refused as refused:
         return refused.refusal
     return make_software(spec, env=env, template=template)
+
+
+async def price_of_machine(account: SharedListing, snapshot: Snapshot) -> Decimal | None:
+    """Return what the recorded machine costs an hour now while it is up, in USD; None where no price is shown.
+
+    Raises ProviderError.
+    """
+    machine, spec, recorded = snapshot.machine, snapshot.spec, snapshot.status.instance
+    if machine is None or recorded is None:
+        return None
+    product_id = machine.product_id or recorded.product_id
+    mode = machine.billing_mode or spec.billing.mode
+    count = machine.gpu_count or spec.gpu_count
+    products = await account.list_products(name="", gpu_count=count, mode=mode)
+    product = next((it for it in products if it.id == product_id), None)
+    return hourly_price(product, mode, spec.billing.months, count) if product is not None else None
 
 
 async def _regions(account: SharedListing, spec: GPUInstanceSpec) -> Sequence[Region]:

@@ -24,11 +24,12 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from gpuinstance.acting import act
 from gpuinstance.api.upgrade import UPGRADE_KIND
 from gpuinstance.core.news import News
-from gpuinstance.core.record import Answer, Unclear
-from gpuinstance.kinds import AnyDecision, AnyLook, AnyStatus, Kind
+from gpuinstance.core.record import Answer
+from gpuinstance.kinds import AnyDecision, AnyLook, AnyResource, AnyStatus, Kind
 from gpuinstance.known import Known, instance_of, went_back
-from gpuinstance.kube import Body, Conflict, Key, Kube, KubeError, Vanished, merge_patch, version_of
+from gpuinstance.kube import Body, Conflict, Forbidden, Key, Kube, KubeError, Vanished, merge_patch, version_of
 from gpuinstance.metrics import Metrics
+from gpuinstance.outgoing import Outgoing
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +49,8 @@ class Reconciler:
     kinds: Mapping[str, Kind]
     known: Known
     metrics: Metrics
+    outgoing: Outgoing | None = None
+    """Where the notifications go; None: nobody is told anything."""
     wake: Callable[[Key], None] = lambda _: None
     """Called for the instance of an upgrade that was written, and for the upgrades of an instance that was."""
     _released: dict[Key, asyncio.Event] = field(default_factory=dict)
@@ -75,6 +78,9 @@ class Reconciler:
         self._taken.pop(key, None)
         self._dropped.pop(key, None)
         self.kinds[key.kind].forget(key.uid)
+        if self.outgoing is not None:
+            self.outgoing.forget(key)
+        self.kinds[key.kind].pass_over(key)
         self.released(key).set()
         self._released.pop(key, None)
 
@@ -104,7 +110,7 @@ class Reconciler:
             result = "vanished"
         except KubeError as error:
             _log.warning("the API server cannot be used", object=_name(key), error=str(error))
-            result, again = "kubernetes", _AFTER_API_TROUBLE
+            result, again = "kubernetes", _AFTER_BUG if isinstance(error, Forbidden) else _AFTER_API_TROUBLE
         except ValidationError as error:
             _log.error(
                 "the object does not fit its schema",
@@ -115,6 +121,8 @@ class Reconciler:
         except Exception:  # noqa: BLE001 - a bug in one object's pass must not stop the others
             _log.exception("a pass failed unexpectedly", object=_name(key))
             result, again = "error", _AFTER_BUG
+        finally:
+            self.kinds[key.kind].pass_over(key)
         self.metrics.passed(result, asyncio.get_running_loop().time() - started)
         return again
 
@@ -137,18 +145,25 @@ class Reconciler:
             body = await self.kube.get_object(key)
             self.see(key, body)
         taken = self._taken.get(key)
-        look = await kind.look(kind.parse(body if taken is None else {**body, "status": taken}))
+        resource = kind.parse(body if taken is None else {**body, "status": taken})
+        look = await kind.look(resource)
         decision = look.decision
         self.metrics.decided(decision.rule)
-        saved = await self._save(key, body, look.status if taken is None else kind.parse(body).status, decision.status)
+        announced = self._announced(key, resource, look.status, decision)
+        saved = await self._save(key, body, look.status if taken is None else kind.parse(body).status, announced)
         self._taken.pop(key, None)
         if decision.release:
+            if self.outgoing is not None and (left := self.outgoing.holds(key, saved)) is not None:
+                return left
             self.released(key).set()
             return None
         if decision.remove:
             await self.kube.delete_object(saved)
             return None
         if decision.action is None:
+            status = await kind.publish(look)
+            if status is not None:
+                await self._save(key, saved, decision.status, status)
             return decision.requeue_after
         if saved is body:
             # Nothing was written, so nothing has proved yet that the object is still as it was.
@@ -166,8 +181,6 @@ class Reconciler:
         assert account is not None
         answer = await act(account, action)
         name = type(action).__name__
-        if isinstance(answer, Unclear):
-            self.metrics.unknown_outcome(name)
         _log.info(
             "called the provider", object=_name(key), action=name, answer=type(answer).__name__, rule=look.decision.rule
         )
@@ -191,13 +204,21 @@ class Reconciler:
                 if intent is not None and kind.intent(current) != intent:
                     return kind.leave(current)
                 decision = kind.record(look, current, answer)
-                await self._save(key, body, current.status, decision.status)
+                await self._save(key, body, current.status, self._announced(key, current, current.status, decision))
         return decision
+
+    def _announced(self, key: Key, resource: AnyResource, old: AnyStatus, decision: AnyDecision) -> Any:
+        """Return the decided status with all that is to be told of it: both are saved by the same write."""
+        if self.outgoing is None:
+            return decision.status
+        happened = self.kinds[key.kind].announcements(resource, old, decision)
+        return self.outgoing.announced(key, old, decision.status, happened, releasing=decision.release)
 
     async def _save(self, key: Key, body: Body, old: AnyStatus, new: AnyStatus) -> Body:
         # Against the parsed old status, not the stored one: fields of a newer version stay.
         patch = merge_patch(to_json(old), to_json(new))
         if not patch or patch == self._dropped.get(key):
+            self._post_saved(key, body)
             return body
         saved = await self.kube.patch_status(body, patch)
         if version_of(saved) == version_of(body):
@@ -205,8 +226,14 @@ class Reconciler:
         self.metrics.wrote("status")
         self.see(key, saved)
         self._tell(key, saved, old, new)
+        self._post_saved(key, saved)
         self._wake_relatives(key)
         return saved
+
+    def _post_saved(self, key: Key, saved: Body) -> None:
+        """Hand over what is to be told outside, also after a restart what was saved before it."""
+        if self.outgoing is not None:
+            self.outgoing.post(key, saved)
 
     def _wake_relatives(self, key: Key) -> None:
         """Wake the others whose decisions depend on what this object says."""
@@ -237,12 +264,12 @@ class Reconciler:
             self.metrics.transition(after.reason)
         kind = self.kinds[key.kind]
         kind.count(old, new)
-        item = kind.news(old, new)
-        if item is None or len(self._telling) >= _MOST_PENDING_EVENTS:
-            return
-        task = asyncio.create_task(self._post(key, body, item))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        for item in (kind.news(old, new), self.outgoing.news(old, new) if self.outgoing is not None else None):
+            if item is None or len(self._telling) >= _MOST_PENDING_EVENTS:
+                continue
+            task = asyncio.create_task(self._post(key, body, item))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def _post(self, key: Key, body: Body, item: News) -> None:
         try:

@@ -48,7 +48,8 @@ class Reads(Hooks):
         machine_id = await bench.running(self.order())
         for operation in (Operation.LIST, Operation.GET):
             bench.plant(operation, effect, count=None)
-        for call in (bench.provider.list_machines(), bench.provider.get_machine(machine_id)):
+        provider = bench.provider
+        for call in (provider.list_machines(), provider.get_machine(machine_id), provider.get_access(machine_id)):
             with pytest.raises(error) as caught:
                 await call
             assert not isinstance(caught.value, NotFound)

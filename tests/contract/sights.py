@@ -6,12 +6,13 @@ import pytest
 
 from gpuinstance.api.words import BillingMode
 from gpuinstance.core.model import MachineState, SpotState
+from gpuinstance.providers.base import NotFound
 from gpuinstance_simulator.console import ConsoleAction, act
 from gpuinstance_simulator.disturbances import mislabel, reclaim
 from gpuinstance_simulator.effects import Fail
 from gpuinstance_simulator.lifecycle import Operation
 from tests.contract.bench import Bench
-from tests.contract.hooks import Hooks
+from tests.contract.hooks import NO_SUCH_ID, Hooks
 
 
 class Sights(Hooks):
@@ -74,3 +75,17 @@ class Sights(Hooks):
         secrets += self.secrets
         shown = repr((await bench.provider.get_machine(machine_id), await bench.listed(machine_id)))
         assert not [it for it in secrets if it in shown]
+
+    async def test_the_way_in_is_told_to_who_asks_for_it(self, bench: Bench) -> None:
+        """Where SSH answers, and with which password; a value that is printed by accident tells nothing."""
+        machine_id = await bench.running(self.order())
+        access = await bench.provider.get_access(machine_id)
+        assert access.ssh is not None
+        assert access.ssh.user == "root"
+        assert access.password in (bench.cloud.secret(bench.cloud.machine(machine_id), "ssh"), *self.secrets)
+        assert access.password not in repr(access)
+
+    async def test_there_is_no_way_into_what_does_not_exist(self, bench: Bench) -> None:
+        """Said by the provider itself."""
+        with pytest.raises(NotFound):
+            await bench.provider.get_access(NO_SUCH_ID)

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import audit
-from tests.controlplane.build import Binaries, BuildError, ensure
+from tests.controlplane.build import Binaries, ensure
 from tests.controlplane.cluster import LocalCluster, open_cluster
 from tests.controlplane.credentials import User
+from tests.controlplane.gobuild import BuildError
 from tests.controlplane.kubectl import Kubectl, KubectlError
 
 ROOT = Path(__file__).parents[2]

@@ -294,6 +294,21 @@ REFUSED = [
         "spec.deletionPolicy",
         '"Delete", "Stop", "Orphan"',
     ),
+    Refused("an expiry without an end", {"expiry": {}}, "spec.expiry", "at least one of ttl and idleAfter is required"),
+    Refused(
+        "an expiry of an action alone",
+        {"expiry": {"action": "Delete"}},
+        "spec.expiry",
+        "at least one of ttl and idleAfter is required",
+    ),
+    *(
+        Refused(
+            f"a {field} that is over at once", {"expiry": {field: "0h0s"}}, f"spec.expiry.{field}", "longer than 0s"
+        )
+        for field in ("ttl", "idleAfter")
+    ),
+    Refused("a ttl in days", {"expiry": {"ttl": "1d"}}, "spec.expiry.ttl", DURATION),
+    Refused("an unknown end", {"expiry": {"ttl": "1h", "action": "Sell"}}, "spec.expiry.action", '"Stop", "Delete"'),
     Refused("an unknown drift policy", {"drift": "Fix"}, "spec.drift", '"Observe", "Warn", "Correct"'),
     Refused("nothing to adopt", {"adopt": {"instanceID": ""}}, "spec.adopt.instanceID", "at least 1 chars"),
     Refused("an unknown management", {"management": "Half"}, "spec.management", '"Full", "Observe"'),

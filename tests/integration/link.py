@@ -26,6 +26,7 @@ class Link:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open = True
+        self._breaks = 0
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -33,6 +34,10 @@ class Link:
     def port(self) -> int:
         """Where it listens."""
         return int(self._listener.getsockname()[1])
+
+    def interrupt(self) -> None:
+        """Break all connections; new ones are accepted."""
+        self._breaks += 1
 
     def cut(self) -> None:
         """Break all connections, and accept no more."""
@@ -51,8 +56,9 @@ class Link:
 
     def _carry(self, near: socket.socket) -> None:
         """Serve one connection."""
+        breaks = self._breaks
         with near, contextlib.suppress(OSError), socket.create_connection(self._target) as far:
-            while self._open:
+            while self._open and breaks == self._breaks:
                 for source in _readable(near, far):
                     piece = source.recv(_CHUNK)
                     if not piece:

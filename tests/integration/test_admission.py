@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.controlplane.kubectl import Kubectl
+from tests.integration.bad_notifications import REFUSED_NOTIFICATIONS
 from tests.integration.bad_servers import REFUSED_SERVERS
 from tests.integration.bad_specs import (
     CONFIG,
@@ -33,6 +34,12 @@ CRD = ROOT / "crds" / "gpuinstances.gpuinstance.dev.yaml"
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED])
 def test_bad_input_is_refused_in_words(api: Kubectl, row: Refused) -> None:
     """Whoever applies it reads which field is wrong and what would be right."""
+    refuse(api, instance(**row.spec), row)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED_NOTIFICATIONS])
+def test_a_destination_that_cannot_be_told_is_refused_in_words(api: Kubectl, row: Refused) -> None:
+    """What only a delivery can show is shown in the status later."""
     refuse(api, instance(**row.spec), row)
 
 

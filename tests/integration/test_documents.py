@@ -62,6 +62,7 @@ def pay_and_say_so(world: World) -> None:
 SITUATIONS: dict[str, Callable[[World], None]] = {
     "kubectl apply -f deploy/examples/hostwinds/upgrade.yaml": need_web,
     'kubectl patch iup/bigger --type merge -p \'{"spec":{"payment"': pay,
+    "kubectl gpu confirm-payment bigger": pay,
     "kubectl create secret generic novita-credentials": need_credentials,
     "kubectl wait gpui/trainer --for=condition=Ready --timeout=20m": need_trainer,
     "kubectl wait gpui/trainer --for=condition=Stalled": need_stalled_trainer,
@@ -85,7 +86,12 @@ class Terminal:
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_bytes(world.stack.cluster.admin.read_bytes())
         path = f"{Path(kubectl_path()).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PATH": path, "NOVITA_API_KEY": API_KEY}
+        providers = {
+            "GPUINSTANCE_NOVITA_BASE_URL": world.stack.simulator.novita_url,
+            "GPUINSTANCE_HOSTWINDS_BASE_URL": world.stack.hostwinds.hostwinds_url,
+        }
+        own = {"KUBECONFIG": str(kubeconfig), "PATH": path, "NOVITA_API_KEY": API_KEY}
+        self._environment = {**os.environ, **own, **providers}
         self.type(f"kubectl config set-context --current --namespace={world.namespace}")
 
     def type(self, command: str) -> None:

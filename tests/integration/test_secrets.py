@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -231,11 +232,14 @@ def misunderstandings_at_hostwinds(world: World) -> None:
     answer = {"kind": "answer", "status": 200, "message": SAYINGS["form"](HOSTWINDS_KEY)}
     world.fault(answer, "refused", operation="create", count=None)
     world.fault({"kind": "truncate"}, "web", operation="get", count=2)
-    world.apply(server("web"), server("refused"))
+    world.apply(server("web", connection={}), server("refused"))
     world.reason("refused", "RequestRejected")
     world.ready("web")
     form = {"API": HOSTWINDS_KEY, "action": "get_instances"}
     assert ROOT_PASSWORD in httpx.post(world.simulator.hostwinds_url, data=form, trust_env=False).text
+    world.wait("web", "jsonpath={.status.connection.secretName}=web-connection")
+    published = world.kubectl.json("get", "secret", "web-connection")["data"]["sshPassword"]
+    assert b64decode(published).decode() == ROOT_PASSWORD, "there, and nowhere else"
     world.fault({"kind": "answer", "status": 502, "message": SAYINGS["plain"](HOSTWINDS_KEY)}, operation="check_order")
     world.apply(upgrade("bigger", "web"))
     world.wait("iup/bigger", "condition=ActionRequired")

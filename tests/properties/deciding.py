@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.core.budget import Budget
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Decision, Need
-from gpuinstance.core.snapshot import HealthReport, Neighbours, Probed, Snapshot
+from gpuinstance.core.snapshot import HealthReport, Neighbours, Price, Probed, Snapshot
 from gpuinstance.reconcile import to_json
 from tests import laws
 
@@ -36,6 +38,10 @@ def with_fact(snapshot: Snapshot, need: Need) -> Snapshot:
         return replace(snapshot, confirmed_gone=snapshot.confirmed_gone | {snapshot.machine_id})
     if need is Need.NEIGHBOURS:
         return replace(snapshot, neighbours=Neighbours(total=3, in_trouble=1))
+    if need is Need.BUDGET:
+        return replace(snapshot, budget=Budget(limit=Decimal(1), others=Decimal("0.5")))
+    if need is Need.PRICE:
+        return replace(snapshot, price=Price(Decimal("0.35")))
     assert need is Need.HEALTH, f"{need} was known already"
     answers = (Probed(80, healthy=False, message="HTTP 502"),)
     return replace(snapshot, health=HealthReport(snapshot.now, answers), health_is_new=True)

@@ -51,6 +51,8 @@ _EDITS: tuple[Callable[[InstanceBuilder], InstanceBuilder], ...] = (
     lambda it: it.edited(template_id="debian", image=None),
     lambda it: it.with_spec(recovery={"policy": "Restart"}),
     lambda it: it.with_spec(recovery={"policy": "Recreate"}),
+    lambda it: it.with_spec(expiry={"ttl": "1h"}).with_status(created_at=NOW - timedelta(hours=2)),
+    lambda it: it.with_spec(expiry={"ttl": "3h", "action": "Delete"}).with_status(created_at=NOW - timedelta(hours=2)),
     lambda it: it.suspended(),
     lambda it: it.deleting(),
     lambda it: it.deleting(),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import ConditionStatus, OperationPhase, OperationType
+from gpuinstance.api.words import BillingMode, ConditionStatus, ExpiryAction, OperationPhase, OperationType
 from gpuinstance.core.decision import (
     ChangeSoftware,
     Create,
@@ -218,6 +219,42 @@ def every_answer_can_be_recorded(snapshot: Snapshot, decision: Decision) -> None
             assert recorded.status.instance.id == "m-9"
 
 
+def what_has_served_is_not_brought_up(snapshot: Snapshot, decision: Decision) -> None:
+    """A machine whose time is over, or that is idle, is neither bought again nor started."""
+    if snapshot.over is not None:
+        assert not isinstance(decision.action, Create | Start | Restart | Rebuild | Reinstall)
+
+
+def an_object_is_deleted_only_by_its_own_word(snapshot: Snapshot, decision: Decision) -> None:
+    """The operator deletes an instance only as spec.expiry asks, never one that is protected."""
+    if decision.remove:
+        expiry = snapshot.spec.expiry
+        assert expiry is not None
+        assert expiry.action is ExpiryAction.DELETE
+        assert snapshot.over is not None
+        assert decision.action is None
+        assert not snapshot.spec.deletion_protection
+        assert not snapshot.deleting
+        assert not snapshot.spec.suspend
+
+
+def nothing_is_spent_beyond_the_budget(snapshot: Snapshot, decision: Decision) -> None:
+    """What is bought or started fits into the namespace's budget, and a budget that is not known allows nothing."""
+    action, budget, machine = decision.action, snapshot.budget, snapshot.machine
+    if not snapshot.limits.asks_budget or not isinstance(action, Create | Start) or budget is None:
+        return
+    prepaid = machine is not None and machine.billing_mode is BillingMode.MONTHLY
+    if isinstance(action, Start) and (snapshot.limits.bills_stopped or prepaid):
+        return
+    assert not budget.trouble
+    recorded = decision.status.instance
+    if budget.limit is not None:
+        assert not budget.unpriced
+        assert recorded is not None
+        assert recorded.hourly_price is not None
+        assert budget.others + Decimal(recorded.hourly_price) <= budget.limit
+
+
 PROMISES: tuple[Promise, ...] = (
     blind_means_idle,
     a_deleted_object_gets_nothing_new,
@@ -231,6 +268,9 @@ PROMISES: tuple[Promise, ...] = (
     what_stands_is_never_bought_again_where_it_can_be_rebuilt,
     a_disk_is_lost_only_by_a_word,
     ready_is_claimed_only_for_a_running_machine,
+    what_has_served_is_not_brought_up,
+    an_object_is_deleted_only_by_its_own_word,
+    nothing_is_spent_beyond_the_budget,
     a_pass_that_learns_nothing_writes_nothing,
     a_settled_object_stays_settled,
     every_answer_can_be_recorded,

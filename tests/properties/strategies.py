@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
 from gpuinstance.api.base import ApiModel
+from gpuinstance.api.expiry import LAST_USED, ExpiryStatus
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import (
@@ -42,9 +44,10 @@ from gpuinstance.api.words import (
     PowerState,
     Requirement,
 )
+from gpuinstance.core.budget import Budget
 from gpuinstance.core.desired import hardware_fingerprint, software_fingerprint, wanted_ports
 from gpuinstance.core.model import Machine, MachineState, Port, Software
-from gpuinstance.core.snapshot import Blind, HealthReport, Probed, Refusal, Seen, Snapshot
+from gpuinstance.core.snapshot import Blind, HealthReport, Price, Probed, Refusal, Seen, Snapshot
 from tests.builders import HOST, IDENTITY, IMAGE, LIMITS, NOW, OF_HOSTWINDS, UID, order
 from tests.properties.moments import any_moments, maybe_moments, moments
 from tests.properties.shapes import SHAPES, conditions
@@ -59,6 +62,14 @@ def _of(model: type[Model], **fields: st.SearchStrategy[Any]) -> st.SearchStrate
     return st.fixed_dictionaries(fields).map(lambda values: model(**values))
 
 
+_EXPIRIES: list[dict[str, str] | None] = [
+    None,
+    None,
+    {"ttl": "30m"},
+    {"ttl": "30m", "action": "Delete"},
+    {"idle_after": "30m"},
+    {"ttl": "10h", "idle_after": "30m", "action": "Delete"},
+]
 port_numbers = st.sampled_from([22, 80, 8080])
 protocols = st.sampled_from(PortProtocol)
 
@@ -95,6 +106,8 @@ def specs(draw: st.DrawFn) -> GPUInstanceSpec:
         ),
         "deletion_policy": draw(st.sampled_from(DeletionPolicy)),
         "drift": draw(st.sampled_from(DriftPolicy)),
+        "deletion_protection": draw(st.booleans()),
+        "expiry": draw(st.sampled_from(_EXPIRIES)),
         "actions": {name: draw(TOKENS) for name in ("restart", "recreate", "reinstall", "regenerate_networking")},
         "hostwinds": draw(st.sampled_from([None, None, {"location_id": 1}])),
     }
@@ -170,6 +183,11 @@ def _applied(spec: GPUInstanceSpec) -> st.SearchStrategy[AppliedStatus]:
     )
 
 
+_expiries = st.none() | _of(
+    ExpiryStatus, expires_at=maybe_moments, idle_at=maybe_moments, idle_generation=st.integers(1, 2)
+)
+
+
 @st.composite
 def statuses(draw: st.DrawFn, spec: GPUInstanceSpec) -> GPUInstanceStatus:
     """Statuses that the schema allows, whoever wrote them."""
@@ -194,8 +212,10 @@ def statuses(draw: st.DrawFn, spec: GPUInstanceSpec) -> GPUInstanceStatus:
         handled_actions=draw(_handled),
         recovery_attempts=draw(st.integers(0, 3)),
         last_recovery_at=draw(maybe_moments),
+        created_at=draw(maybe_moments),
         started_at=draw(maybe_moments),
         terminated_at=draw(maybe_moments),
+        expiry=draw(_expiries),
     )
 
 
@@ -244,7 +264,18 @@ addresses = st.sampled_from([(), (Port(80, PortProtocol.HTTP, "https://m-80.exam
 reports = st.builds(HealthReport, checked_at=moments, results=_results.map(tuple))
 
 
-limits = st.sampled_from([LIMITS, replace(LIMITS, **OF_HOSTWINDS)])
+limits = st.sampled_from(
+    [LIMITS, replace(LIMITS, **OF_HOSTWINDS), replace(LIMITS, asks_budget=True), replace(LIMITS, asks_budget=True)]
+)
+_amounts = st.sampled_from([Decimal(0), Decimal("0.35"), Decimal(9)])
+budgets = st.builds(
+    Budget,
+    limit=st.none() | _amounts,
+    others=_amounts,
+    unpriced=st.sampled_from(["", "", "", "adopted"]),
+    trouble=st.sampled_from(["", "", "", "it is 'x'"]),
+)
+prices = st.builds(Price, now=st.none() | _amounts)
 
 
 @st.composite
@@ -259,6 +290,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         generation=2,
         deletion_timestamp=deleting,
         finalizers=(FINALIZER,) if draw(st.integers(0, 5)) else (),
+        annotations=draw(st.sampled_from([{}, {LAST_USED: NOW.isoformat()}, {LAST_USED: "2027-01-15T10:00:00Z"}])),
     )
     return Snapshot(
         now=NOW,
@@ -267,6 +299,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         limits=draw(limits),
         view=draw(views()),
         plan=draw(plans),
+        budget=draw(budgets),
+        price=draw(prices),
         software=draw(softwares),
         addresses=draw(addresses),
         confirmed_gone=draw(st.sampled_from([frozenset(), frozenset(), frozenset({"m-1"}), frozenset({"m-1", "m-2"})])),

@@ -20,7 +20,8 @@ from typing import Any
 
 import httpx
 
-from tests.controlplane.build import BuildError, ensure
+from tests.controlplane.build import ensure
+from tests.controlplane.gobuild import BuildError
 from tests.controlplane.progress import printer
 from tests.rig.stack import ROOT, Options, open_stack
 
@@ -66,9 +67,11 @@ def up() -> int:
         f"  operator             {state['operator']}/metrics\n\n"
         "To pay an invoice of the simulated Hostwinds, by its number in `kubectl get iup`:\n\n"
         "  make pay INVOICE=416\n\n"
-        "For kubectl in this terminal:\n\n"
+        "For kubectl, and for those commands of kubectl gpu that ask the providers, in this terminal:\n\n"
         f"export KUBECONFIG={KUBECONFIG}\n"
         f"export PATH={Path(sys.executable).parent}:$PATH\n"
+        f"export GPUINSTANCE_NOVITA_BASE_URL={state['novitaAPI']}\n"
+        f"export GPUINSTANCE_HOSTWINDS_BASE_URL={state['hostwindsAPI']}\n"
     )
     return 0
 
@@ -118,6 +121,8 @@ def keep() -> int:
                 "simulator": stack.simulator.url,
                 "hostwinds": stack.hostwinds.url,
                 "operator": stack.operator.url,
+                "novitaAPI": stack.simulator.novita_url,
+                "hostwindsAPI": stack.hostwinds.hostwinds_url,
             }
             draft = STATE.with_suffix(".draft")
             draft.write_text(json.dumps(state, indent=2) + "\n")

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.controlplane.build import BuildError
+from tests.controlplane.gobuild import BuildError
 from tests.controlplane.kubectl import KubectlError, spell
 from tests.controlplane.processes import ChildError
 from tests.controlplane.progress import printer

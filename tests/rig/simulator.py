@@ -16,6 +16,7 @@ from tests.controlplane.processes import Child, free_port
 
 API_KEY = "rig-api-key"
 """The one key that the simulated provider accepts. It opens nothing else."""
+LOOPBACK = "127.0.0.1"
 
 
 class Simulator:
@@ -28,9 +29,13 @@ class Simulator:
         env: Mapping[str, str],
         flags: Mapping[str, object],
         provider: str = "novita",
+        host: str = LOOPBACK,
     ) -> None:
-        """`flags` are its command line options without the dashes: {"speed": 20, "lookups-lag": True}."""
-        address = f"127.0.0.1:{free_port()}"
+        """`flags` are its command line options without the dashes: {"speed": 20, "lookups-lag": True}.
+
+        `host` is an address of this machine: there it serves, and there it publishes ports.
+        """
+        address = f"{host}:{free_port()}"
         self.url = f"http://{address}"
         self.novita_url = f"{self.url}/gpu-instance/openapi/v1"
         self.hostwinds_url = f"{self.url}/cloud/api.php"

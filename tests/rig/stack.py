@@ -22,7 +22,7 @@ from tests.controlplane.kubectl import Kubectl
 from tests.controlplane.processes import Child
 from tests.controlplane.progress import Report
 from tests.rig.operator import Operator
-from tests.rig.simulator import API_KEY, Simulator
+from tests.rig.simulator import API_KEY, LOOPBACK, Simulator
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "demo"
@@ -43,6 +43,8 @@ class Options:
     seed: int = 1
     simulator: Mapping[str, object] = field(default_factory=dict)
     """Further options of the simulator, by name."""
+    simulator_host: str = LOOPBACK
+    """Where Novita is simulated, and publishes ports: no Service can lead to a loopback address."""
     hostwinds: bool = False
     """Whether Hostwinds is simulated, too, beside Novita, by a simulator of its own."""
     hostwinds_simulator: Mapping[str, object] = field(default_factory=dict)
@@ -68,7 +70,8 @@ class Stack:
         sources = os.pathsep.join(filter(None, [str(ROOT / "operator"), os.environ.get("PYTHONPATH", "")]))
         env = {"PYTHONPATH": sources, "PYTHONUNBUFFERED": "1"}
         flags = {"speed": options.speed, "listing-lag": options.listing_lag, "seed": options.seed}
-        self.simulator = Simulator(sys.executable, directory, env, {**flags, **options.simulator})
+        further = {**flags, **options.simulator}
+        self.simulator = Simulator(sys.executable, directory, env, further, host=options.simulator_host)
         self._hostwinds: Simulator | None = None
         if options.hostwinds:
             further = {**flags, **options.hostwinds_simulator}
@@ -80,6 +83,8 @@ class Stack:
             "GPUINSTANCE_FAST_POLL_SECONDS": str(options.fast_poll_seconds),
             "GPUINSTANCE_SETTLE_SECONDS": str(options.settle_seconds),
             "GPUINSTANCE_PROBE_ALLOWED_NETWORKS": '["127.0.0.0/8"]',  # where the simulated applications are
+            "GPUINSTANCE_NOTIFICATION_ALLOWED_NETWORKS": '["127.0.0.0/8"]',  # where tests receive them
+            "GPUINSTANCE_NOTIFICATION_FAREWELL_SECONDS": "3",  # or each end would wait for receivers that are gone
             "GPUINSTANCE_LOG_FORMAT": "json",
             **self._hostwinds_env(options),
             **options.operator,

@@ -15,6 +15,7 @@ GRANTED = {
     ("watch", "gpuinstances"),
     ("get", "gpuinstances"),
     ("patch", "gpuinstances"),
+    ("delete", "gpuinstances"),
     ("patch", "gpuinstances/status"),
     ("list", "instanceupgrades"),
     ("watch", "instanceupgrades"),
@@ -24,19 +25,27 @@ GRANTED = {
     ("patch", "instanceupgrades/status"),
     ("get", "secrets"),
     ("get", "configmaps"),
+    ("get", "namespaces"),
     ("create", "events"),
+    *((verb, kind) for verb in ("get", "create", "patch", "delete") for kind in ("secrets", "services")),
+    *((verb, "endpointslices") for verb in ("list", "create", "patch", "delete")),
 }
 DENIED = {
     ("create", "gpuinstances"),
-    ("delete", "gpuinstances"),
     ("update", "gpuinstances"),
     ("create", "instanceupgrades"),
     ("update", "instanceupgrades"),
     ("list", "secrets"),
     ("watch", "secrets"),
     ("list", "configmaps"),
+    ("update", "secrets"),
+    ("deletecollection", "secrets"),
+    ("list", "services"),
+    ("watch", "endpointslices"),
     ("create", "pods"),
     ("list", "namespaces"),
+    ("watch", "namespaces"),
+    ("patch", "namespaces"),
     ("get", "leases"),
 }
 
@@ -57,6 +66,16 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(stack: Stack) -> Non
     assert operator.attempt(*lease).stdout.strip() == "yes"
     assert may(operator, "create", "leases", SERVICE_ACCOUNT)
     assert not may(operator, "update", "leases", SERVICE_ACCOUNT), "its own Lease, and no other"
+
+
+def test_a_role_in_a_namespace_is_enough_to_read_its_budget(stack: Stack, namespace: str) -> None:
+    """An operator with rights in some namespaces only reads those Namespaces by their names, and no other."""
+    where, who = f"--namespace={namespace}", "system:serviceaccount:somewhere:operator-of-some"
+    stack.kubectl("create", "role", "budget", where, "--verb=get", "--resource=namespaces")
+    stack.kubectl("create", "rolebinding", "budget", where, "--role=budget", f"--user={who}")
+    assert namespace in stack.kubectl("get", "namespace", namespace, f"--as={who}")
+    assert stack.kubectl.attempt("get", "namespace", "default", f"--as={who}").returncode != 0
+    assert stack.kubectl.attempt("get", "namespaces", f"--as={who}").returncode != 0
 
 
 def test_a_whole_life_passes_without_a_refusal(stack: Stack, namespace: str) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kubernetes.aio import client
 
 from gpuinstance import kube
-from gpuinstance.kube import Conflict, Key, Kube, KubeError, Vanished, merge_patch
+from gpuinstance.kube import Conflict, Forbidden, Key, Kube, KubeError, Vanished, merge_patch
 
 KEY = Key("default", "trainer", "uid-1")
 OBJECT = {
@@ -169,7 +169,7 @@ REFUSED = {"kind": "Status", "status": "Failure", "message": "gpuinstances is\nf
 ERRORS: dict[str, tuple[int, type[KubeError], str]] = {
     "the object is gone": (404, Vanished, "Not Found"),
     "somebody else was faster": (409, Conflict, "Conflict"),
-    "we may not": (403, KubeError, "API server: 403 Forbidden: .*gpuinstances is.nforbidden: no"),
+    "we may not": (403, Forbidden, "API server: 403 Forbidden: .*gpuinstances is.nforbidden: no"),
     "the token is refused": (401, KubeError, "API server: 401"),
     "it does not like the patch": (422, KubeError, "API server: 422"),
     "it is overloaded": (429, KubeError, "API server: 429"),
@@ -179,8 +179,8 @@ ERRORS: dict[str, tuple[int, type[KubeError], str]] = {
 
 
 @pytest.mark.parametrize(("status", "error", "words"), ERRORS.values(), ids=ERRORS)
-async def test_refusals_have_three_meanings(status: int, error: type[KubeError], words: str) -> None:
-    """Gone, changed, or to be tried again; the message is one line and holds the server's own words."""
+async def test_refusals_have_their_meanings(status: int, error: type[KubeError], words: str) -> None:
+    """Gone, changed, forbidden, or to be tried again; the message is one line and holds the server's own words."""
     async with api_server(saying(status, REFUSED)) as api:
         for call in (api.get_object(KEY), api.patch_status(OBJECT, {"phase": "Ready"})):
             with pytest.raises(KubeError, match=words) as caught:
@@ -230,14 +230,31 @@ async def test_what_does_not_exist_is_none_and_what_is_empty_is_empty() -> None:
     async with api_server(saying(404, REFUSED)) as api:
         assert await api.get_secret("default", "s") is None
         assert await api.get_config_map("default", "c") is None
+        assert await api.get_namespace_annotations("n") is None
     async with api_server(saying(200, {"metadata": {"name": "s"}})) as api:
         assert await api.get_secret("default", "s") == {}
         assert await api.get_config_map("default", "c") == {}
+        assert await api.get_namespace_annotations("s") == {}
     async with api_server(saying(403, REFUSED)) as api:
+        with pytest.raises(Forbidden, match="403"):
+            await api.get_namespace_annotations("s")
         with pytest.raises(KubeError, match="403"):
             await api.get_secret("default", "s")
         with pytest.raises(KubeError, match="403"):
             await api.get_config_map("default", "c")
+
+
+async def test_a_namespace_is_read_for_its_annotations() -> None:
+    """By its name, alone."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"metadata": {"name": "team-a", "annotations": {"budget": "1"}}})
+
+    async with api_server(answer) as api:
+        assert await api.get_namespace_annotations("team-a") == {"budget": "1"}
+    assert asked == ["/api/v1/namespaces/team-a"]
 
 
 @pytest.mark.parametrize(("warning", "kind"), [(True, "Warning"), (False, "Normal")])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import PowerState
+from gpuinstance.api.words import Outcome, PowerState
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.snapshot import Neighbours
 from gpuinstance.kube import Body
@@ -36,6 +36,10 @@ NEIGHBOURHOODS: dict[str, tuple[list[Body], Neighbours]] = {
     "one that comes up is not in trouble": ([body("new", Reason.HEALTH_CHECKING)], Neighbours(2, 1)),
     "one that shall be down does not count": (
         [WELL, body("down", Reason.STOPPED, powerState=PowerState.STOPPED)],
+        Neighbours(2, 1),
+    ),
+    "one that has served does not count": (
+        [WELL, {**body("old", Reason.EXPIRED), "status": {"outcome": Outcome.STOPPED}}],
         Neighbours(2, 1),
     ),
     "one that is suspended does not count": ([body("held", Reason.INSTANCE_EXITED, suspend=True)], Neighbours(1, 1)),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import Order, Product, Region, Software, Template
+from gpuinstance.core.model import Machine, MachineState, Order, Product, Region, Software, Template
 from gpuinstance.core.snapshot import Refusal
 from gpuinstance.kube import Kube, KubeError
-from gpuinstance.planning import plan_order, plan_software
+from gpuinstance.planning import plan_order, plan_software, price_of_machine
 from gpuinstance.providers.base import NotFound, Unavailable
 from gpuinstance.providers.wrappers import SharedListing
-from tests.builders import IMAGE, instance, ports, product
+from tests.builders import IMAGE, instance, machine, ports, product, snapshot
 
 SECRET = "sk-0123456789abcdef"
 TEMPLATE = Template("t-1", "Jupyter", "jupyter:1", ports=ports("8888/http"), env=(("LANG", "C"),))
@@ -201,3 +203,36 @@ async def test_trouble_is_no_refusal(world: World) -> None:
     world.trouble = KubeError("API server: 403 Forbidden")
     with pytest.raises(KubeError):
         await world.software(env=[secret()])
+
+
+# ------------------------------------------------------------------------------------------------- prices
+
+DOWN = machine(state=MachineState.STOPPED, product_id="4090.a", gpu_count=2)
+OTHER = product("4090.b", hourly_price=Decimal("0.10"))
+PRICES: dict[str, tuple[Machine, dict[str, Any], str | None]] = {
+    "its own product, all GPUs": (DOWN, {}, "0.70000"),
+    "the mode in which it is paid": (replace(DOWN, billing_mode=BillingMode.SPOT), {}, "0.20000"),
+    "what is recorded, where the machine does not say": (
+        replace(DOWN, product_id="", gpu_count=None),
+        {"gpu_count": 1},
+        "0.35000",
+    ),
+    "a product that is not sold any more": (replace(DOWN, product_id="3090"), {}, None),
+}
+
+
+@pytest.mark.parametrize(("at", "spec", "price"), PRICES.values(), ids=PRICES)
+async def test_what_a_machine_costs_now(world: World, at: Machine, spec: dict[str, Any], price: str | None) -> None:
+    """By the price list of this moment; nothing is guessed."""
+    modes = frozenset({BillingMode.ON_DEMAND, BillingMode.SPOT})
+    world.products = [OTHER, product(modes=modes, spot_price=Decimal("0.10"))]
+    recorded = {"id": "m-1", "name": "n", "product_id": "4090.a"}
+    here = snapshot(instance().with_machine().with_status(instance=recorded).with_spec(**spec), at)
+    expected = Decimal(price) if price is not None else None
+    assert await price_of_machine(cast("SharedListing", world), here) == expected
+
+
+async def test_without_a_machine_there_is_no_price(world: World) -> None:
+    """And nobody is asked."""
+    assert await price_of_machine(cast("SharedListing", world), snapshot(instance())) is None
+    assert world.asked == []

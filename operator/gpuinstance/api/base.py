@@ -36,12 +36,11 @@ def list_set() -> dict[str, Any]:
 
 
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
-_DURATION_RULE = cel(
-    (
-        "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && size(self) > 1",
-        "must be a duration such as 90s, 30m or 1h30m",
-    )
+_IS_DURATION = (
+    "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && size(self) > 1",
+    "must be a duration such as 90s, 30m or 1h30m",
 )
+_IS_POSITIVE = ("self.matches('[1-9]')", "must be longer than 0s")
 
 
 def _parse_duration(value: object) -> object:
@@ -68,9 +67,17 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_parse_duration),
     PlainSerializer(format_duration),
-    WithJsonSchema({"type": "string", "maxLength": 20, **_DURATION_RULE}),
+    WithJsonSchema({"type": "string", "maxLength": 20, **cel(_IS_DURATION)}),
 ]
 """A span of time written as `90s`, `30m` or `1h30m`."""
+
+PositiveDuration = Annotated[
+    timedelta,
+    BeforeValidator(_parse_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "maxLength": 20, **cel(_IS_DURATION, _IS_POSITIVE)}),
+]
+"""The same, and not nothing."""
 
 
 def _parse_time(value: object) -> object:

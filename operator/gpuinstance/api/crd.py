@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 from pydantic.json_schema import GenerateJsonSchema
 
-from gpuinstance.api.base import ApiModel, format_duration
+from gpuinstance.api.base import ApiModel, cel, format_duration
+from gpuinstance.api.connection import CONNECTION_ROOT_RULES
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.upgrade import UPGRADE_KIND, UPGRADE_PLURAL, InstanceUpgradeSpec
@@ -147,6 +148,8 @@ class Resource:
     status: type[ApiModel]
     status_description: str
     columns: tuple[tuple[str, str, str, int], ...]
+    rules: tuple[tuple[str, str], ...] = ()
+    """CEL rules about the whole object: only those know its name."""
 
 
 RESOURCES = (
@@ -160,6 +163,7 @@ RESOURCES = (
         GPUInstanceStatus,
         "What is true of the instance. Written by the operator only.",
         PRINTER_COLUMNS,
+        CONNECTION_ROOT_RULES,
     ),
     Resource(
         UPGRADE_KIND,
@@ -195,6 +199,7 @@ def crd_of(resource: Resource) -> dict[str, Any]:
             "spec": spec,
             "status": status,
         },
+        **(cel(*resource.rules) if resource.rules else {}),
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -157,8 +157,8 @@ class Billing(ApiModel):
     max_hourly_price: Price | None = Field(
         None,
         description=(
-            "US dollars per hour for the whole machine, all GPUs together. Checked against the "
-            "provider's current price right before every purchase; above it nothing is bought. "
+            "US dollars per hour for the whole machine, all GPUs together. Checked against the provider's current "
+            "price right before every purchase, and every start that is billed; above it nothing is bought or started. "
             "Prices of a month and more are divided by 730 hours a month; an unknown price is above any limit."
         ),
     )

@@ -51,6 +51,12 @@ class Reason(StrEnum):
     """The machine runs, is healthy, and the spec is applied."""
     STOPPED = "Stopped"
     """The machine is down, as `powerState` asks."""
+    EXPIRED = "Expired"
+    """`spec.expiry.ttl` is over: the machine is stopped, or the object deleted, as `spec.expiry.action` asks."""
+    IDLE = "Idle"
+    """The machine was not used for `spec.expiry.idleAfter`: it is stopped, or the object deleted."""
+    EXPIRING = "Expiring"
+    """The machine is about to be stopped or deleted, as `spec.expiry` asks; told by an Event beforehand."""
     SUSPENDED = "Suspended"
     """`spec.suspend` is true: the operator looks but does not touch."""
     SYNCED = "Synced"
@@ -78,7 +84,13 @@ class Reason(StrEnum):
     REFERENCE_NOT_FOUND = "ReferenceNotFound"
     """A Secret, ConfigMap or key that `spec.env` refers to does not exist."""
     PRICE_ABOVE_LIMIT = "PriceAboveLimit"
-    """The price is above `spec.billing.maxHourlyPrice`: nothing was bought."""
+    """The price is above `spec.billing.maxHourlyPrice`: nothing was bought or started."""
+    NAMESPACE_BUDGET_EXCEEDED = "NamespaceBudgetExceeded"
+    """All machines of the namespace together would cost more than its annotation allows: nothing was bought
+    or started."""
+    NAMESPACE_BUDGET_UNKNOWN = "NamespaceBudgetUnknown"
+    """Whether the namespace's budget allows it cannot be told, which the message explains: nothing was bought
+    or started."""
     REQUEST_REJECTED = "RequestRejected"
     """The provider refused the request; the message holds its words."""
     RECREATE_REQUIRED = "RecreateRequired"
@@ -151,8 +163,18 @@ class Reason(StrEnum):
     """The machine in `spec.adopt` is being taken note of."""
     ADOPTION_FAILED = "AdoptionFailed"
     """The machine in `spec.adopt` is not in the account, or there is none to observe."""
+    NOTIFICATION_FAILED = "NotificationFailed"
+    """A destination in `spec.notifications` does not get what it should: see `status.notificationTroubles`."""
     ORPHANED_MACHINE = "OrphanedMachine"
     """A machine carries this cluster's mark and belongs to no object: it may be billed, and nobody uses it."""
+
+    # What `spec.connection` publishes; told by an Event and in `status.connection`.
+    CONNECTION_NAME_TAKEN = "ConnectionNameTaken"
+    """A Secret or Service of that name exists and is not this instance's: it is not touched."""
+    CONNECTION_ADDRESS_REFUSED = "ConnectionAddressRefused"
+    """A port is published at an address to which no Service may lead, such as a private or loopback one."""
+    CONNECTION_NOT_PUBLISHED = "ConnectionNotPublished"
+    """Secret or Service could not be brought up to date; it is tried again by itself."""
 
     # Upgrades: progress.
     UPGRADING = "Upgrading"

@@ -11,8 +11,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from gpuinstance.api.base import ApiModel, cel, list_map
+from gpuinstance.api.connection import CONNECTION_RULES, Connection
+from gpuinstance.api.expiry import Expiry
 from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.hostwinds import ELSEWHERE, HOSTWINDS_RULES, Hostwinds
+from gpuinstance.api.notifications import Destinations
 from gpuinstance.api.parts import (
     Actions,
     Adopt,
@@ -69,6 +72,7 @@ class GPUInstanceSpec(ApiModel):
                 "without adopt management is Full: set management, so that control is not taken by accident",
             ),
             *HOSTWINDS_RULES,
+            *CONNECTION_RULES,
         )
     )
 
@@ -184,6 +188,12 @@ class GPUInstanceSpec(ApiModel):
         ),
     )
     deletion_protection: bool = Field(False, description=("While true, the API server refuses to delete this object."))
+    expiry: Expiry | None = Field(
+        None,
+        description=(
+            "When the machine has served, and is stopped or deleted. Only with management Full. Default: never."
+        ),
+    )
     drift: DriftPolicy = Field(
         DriftPolicy.WARN,
         description=(
@@ -207,6 +217,20 @@ class GPUInstanceSpec(ApiModel):
     )
     hostwinds: Hostwinds | None = Field(
         None, description="What only Hostwinds has; required for provider `hostwinds`, and only there."
+    )
+    connection: Connection | None = Field(
+        None,
+        description=(
+            "Publishes a Secret with all that is needed to reach the machine, and a Service by whose name pods of the "
+            "cluster reach its ports. Absent: nothing is published; `{}` takes the names from this object's."
+        ),
+    )
+    notifications: Destinations | None = Field(
+        None,
+        description=(
+            "Who is told what happens to this instance and its upgrades, by webhooks that are signed as Standard "
+            "Webhooks specifies; 5 at most."
+        ),
     )
     actions: Actions = Field(default_factory=Actions, description="Operations that run once for each new token.")
 

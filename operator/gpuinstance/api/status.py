@@ -11,6 +11,9 @@ from typing import Annotated
 from pydantic import Field
 
 from gpuinstance.api.base import ApiModel, Time, list_map
+from gpuinstance.api.connection import ConnectionStatus
+from gpuinstance.api.expiry import ExpiryStatus
+from gpuinstance.api.notifications import Outbox, Troubles
 from gpuinstance.api.words import (
     BillingMode,
     ConditionStatus,
@@ -99,7 +102,10 @@ class InstanceStatus(ApiModel):
     product_id: str | None = Field(None, alias="productID", description="The product that was bought.")
     product_name: str | None = Field(None, description="Its name.")
     region: str | None = Field(None, description="Where it runs.")
-    hourly_price: str | None = Field(None, description=("US dollars per hour when it was bought, all GPUs together."))
+    hourly_price: str | None = Field(
+        None,
+        description="US dollars per hour, all GPUs together, when it was bought, or when its price was last asked.",
+    )
     billing_mode: BillingMode | None = Field(None, description="How it is paid for.")
     image: str | None = Field(
         None, description="What the provider showed as its image when it last became ready; another one is drift."
@@ -210,12 +216,14 @@ class GPUInstanceStatus(ApiModel):
     endpoints: Annotated[list[Endpoint], Field(json_schema_extra=list_map("port"))] | None = Field(
         None, description="Where the ports are published."
     )
+    connection: ConnectionStatus | None = Field(None, description="What `spec.connection` has published.")
     health_check: HealthStatus | None = Field(None, description="What the health checks found.")
     handled_actions: HandledActions = Field(
         default_factory=HandledActions, description="Action tokens that have been carried out."
     )
     recovery_attempts: int = Field(0, description="Recovery attempts since the instance was last Ready for a while.")
     last_recovery_at: Time | None = Field(None, description="When the last of them began.")
+    expiry: ExpiryStatus | None = Field(None, description="When the machine has served, as spec.expiry asks.")
     estimated_ready_at: Time | None = Field(None, description="When the running operation is expected to end in Ready.")
     created_at: Time | None = Field(None, description="When the current machine was bought.")
     started_at: Time | None = Field(None, description="When the machine was last seen to come up.")
@@ -223,6 +231,13 @@ class GPUInstanceStatus(ApiModel):
     stopped_at: Time | None = Field(None, description="When the machine was last seen down.")
     failed_at: Time | None = Field(None, description="When the object last settled as failed.")
     terminated_at: Time | None = Field(None, description="When the machine was seen to be gone.")
+    pending_notifications: Outbox = Field(
+        default_factory=list,
+        description="What is still to be told to `spec.notifications`, the oldest first; 20 at most.",
+    )
+    notification_troubles: Troubles = Field(
+        default_factory=list, description="Destinations of notifications that do not get what they should."
+    )
 
     def condition(self, type_: str) -> Condition | None:
         """Return the condition of that type, or None."""

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpuinstance.api.base import ApiModel, Time, list_map
+from gpuinstance.api.notifications import Outbox, Troubles
 from gpuinstance.api.status import Condition, OperationError
 from gpuinstance.api.upgrade_words import CallPhase, CallType, UpgradeOutcome, UpgradePhase
 from gpuinstance.api.words import BillingMode
@@ -58,6 +59,9 @@ class MachineShape(ApiModel):
     disk_gb: int | None = Field(None, alias="diskGB")
     image: str | None = None
     ports: str | None = Field(None, description="As `22/tcp,80/http`, sorted.")
+    hourly_price: str | None = Field(
+        None, description="US dollars per hour that it will cost, by the price list when the upgrade began."
+    )
     rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB")
     billing_mode: BillingMode | None = None
     started_at: Time | None = Field(None, description="When the provider started it, by its own clock.")
@@ -96,6 +100,13 @@ class InstanceUpgradeStatus(ApiModel):
     resized_at: Time | None = Field(None, description="When the machine was first seen with its new sizes.")
     confirmed_at: Time | None = Field(None, description="When the new sizes were kept for good.")
     completed_at: Time | None = Field(None, description="When the upgrade ended, well or not.")
+    pending_notifications: Outbox = Field(
+        default_factory=list,
+        description="What is still to be told to the instance's `spec.notifications`, the oldest first; 20 at most.",
+    )
+    notification_troubles: Troubles = Field(
+        default_factory=list, description="Destinations of notifications that do not get what they should."
+    )
 
     def condition(self, type_: str) -> Condition | None:
         """Return the condition of that type, or None."""

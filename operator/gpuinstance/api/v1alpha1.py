@@ -28,6 +28,7 @@ class ObjectMeta(ApiModel):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class GPUInstance(ApiModel):

@@ -69,6 +69,13 @@ class Management(StrEnum):
     OBSERVE = "Observe"
 
 
+class ExpiryAction(StrEnum):
+    """What happens to a machine that has served."""
+
+    STOP = "Stop"
+    DELETE = "Delete"
+
+
 class Requirement(StrEnum):
     """How many endpoints must answer."""
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gpuinstance.api.v1alpha1 import GPUInstance
-from gpuinstance.cli.cluster import Cluster, Exit, Trouble
+from gpuinstance.cli.cluster import Cluster
+from gpuinstance.cli.endings import Exit, Trouble
 from gpuinstance.cli.screen import Screen, Style, Text
 
 Ask = Callable[[], str | None]

@@ -32,7 +32,6 @@ def show_advice(instance: GPUInstance, screen: Screen, now: datetime) -> None:
         "name": instance.metadata.name,
         "namespace": instance.metadata.namespace,
         "secret": reference.name if reference else f"{instance.spec.provider}-credentials",
-        "token": f"{now:%Y-%m-%dT%H-%M-%S}",
     }
     for hint in hints:
         screen.paragraph(hint.text, indent=2)

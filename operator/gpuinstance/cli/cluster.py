@@ -1,210 +1,190 @@
-"""Reads instances, upgrades and Events from the API server with the user's kubeconfig; says what stands in the way.
+"""What the commands ask the API server for: objects by name, lists of them, changes, and news.
 
-Uses the official synchronous client: a command asks once and ends. Only `abandon` writes to the cluster, and
-nothing is ever written to the kubeconfig.
+Each call is one the user could make with kubectl, with the user's own rights; what stands in the way is raised as
+Trouble, in words. How the requests travel is `connection`'s affair.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from enum import IntEnum
-from http import HTTPStatus
-from typing import Any, NoReturn
-
-import urllib3
-import yaml
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from gpuinstance.api.upgrade import UPGRADE_KIND, UPGRADE_PLURAL
 from gpuinstance.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION, ObjectMeta
-
-Object = dict[str, Any]
+from gpuinstance.cli.connection import Connection, Object, Query
 
 _PAGE = 500
-_PATIENCE = (5, 30)
-"""Seconds: to connect, and for each answer."""
+FIELD_MANAGER = "kubectl-gpu"
+"""By this name `metadata.managedFields` tells what was set from here."""
+_MERGE_PATCH = "application/merge-patch+json"
 
 
-class Exit(IntEnum):
-    """How a command ends; also shown by --help."""
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object, as the API server names it."""
 
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    NOT_FOUND = 3
-    NOT_CONFIRMED = 4
+    kind: str
+    plural: str
+    base: str
+    namespaced: bool = True
+
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """Return the path of one object or of all; `namespace` None for the whole cluster."""
+        place = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        return f"{self.base}{place}/{self.plural}" + (f"/{name}" if name else "")
 
 
-class Trouble(Exception):
-    """The command cannot be carried out; the text is for the user."""
+INSTANCES = Resource(KIND, PLURAL, f"/apis/{GROUP}/{VERSION}")
+UPGRADES = Resource(UPGRADE_KIND, UPGRADE_PLURAL, f"/apis/{GROUP}/{VERSION}")
+EVENTS = Resource("Event", "events", "/api/v1")
+SECRETS = Resource("Secret", "secrets", "/api/v1")
+NAMESPACES = Resource("Namespace", "namespaces", "/api/v1", namespaced=False)
 
-    def __init__(self, text: str, code: Exit = Exit.FAILED) -> None:
-        super().__init__(text)
-        self.code = code
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of one moment."""
+
+    items: list[Object]
+    version: str
+    """The resourceVersion from which a watch tells everything that follows."""
 
 
 class Cluster:
-    """One context of a kubeconfig.
+    """One context of a kubeconfig, which is read when it is first needed.
 
-    `kubeconfig` None means $KUBECONFIG or the default place, `context` None the current one. Raises Trouble
-    if there is none.
+    `kubeconfig` None means $KUBECONFIG or the default place, `context` None the current one. Everything here raises
+    Trouble.
     """
 
     def __init__(self, *, kubeconfig: str | None = None, context: str | None = None) -> None:
-        settings = client.Configuration()
-        try:
-            config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=settings, persist_config=False
-            )
-            self.namespace = _namespace(kubeconfig, context)
-        except (ConfigException, OSError, yaml.YAMLError) as error:
-            raise Trouble(f"no usable kubeconfig: {error}") from error
-        settings.retries = False
-        self._host = settings.host
-        self._client = client.ApiClient(settings)
-        self._api = client.CustomObjectsApi(self._client)
+        self._connection = Connection(kubeconfig=kubeconfig, context=context)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the context."""
+        return self._connection.namespace
+
+    def contexts(self) -> list[str]:
+        """Return the names of the kubeconfig's contexts."""
+        return self._connection.contexts()
 
     def instance(self, namespace: str, name: str) -> Object:
-        """Return one GPUInstance. Raises Trouble."""
-        return self._get(PLURAL, namespace, name, _missing(namespace, name))
+        """Return one GPUInstance."""
+        return self.get(INSTANCES, namespace, name)
 
     def upgrade(self, namespace: str, name: str) -> Object:
-        """Return one InstanceUpgrade. Raises Trouble."""
-        return self._get(UPGRADE_PLURAL, namespace, name, _missing(namespace, name, UPGRADE_KIND))
+        """Return one InstanceUpgrade."""
+        return self.get(UPGRADES, namespace, name)
 
     def instances(self, namespace: str | None) -> list[Object]:
-        """Return all GPUInstances of a namespace, or of the whole cluster. Raises Trouble."""
-        return self._list(PLURAL, namespace)
+        """Return all GPUInstances of a namespace, or of the whole cluster."""
+        return self.list(INSTANCES, namespace).items
 
     def upgrades(self, namespace: str | None) -> list[Object]:
-        """Return all InstanceUpgrades of a namespace, or of the whole cluster. Raises Trouble."""
-        return self._list(UPGRADE_PLURAL, namespace)
+        """Return all InstanceUpgrades of a namespace, or of the whole cluster."""
+        return self.list(UPGRADES, namespace).items
 
     def events(self, namespace: str | None, reason: str) -> list[Object]:
-        """Return all Events with that reason, of a namespace or of the whole cluster. Raises Trouble."""
-        core, found, following = client.CoreV1Api(self._client), list[Object](), None
+        """Return all Events with that reason, of a namespace or of the whole cluster."""
+        return self.list(EVENTS, namespace, fields=f"reason={reason}").items
+
+    def get(self, resource: Resource, namespace: str | None, name: str, *, only_metadata: bool = False) -> Object:
+        """Return one object, or what its metadata says of it."""
+        path, missing = resource.path(namespace, name), _missing(resource, namespace, name)
+        return self._connection.ask("GET", path, missing=missing, only_metadata=only_metadata)
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+        patience: float | None = None,
+    ) -> Listing:
+        """Return all objects of a kind, of a namespace or of the whole cluster, read in pages.
+
+        `labels` and `fields` are selectors, which the API server applies; `patience`: seconds for each page.
+        """
+        ask = partial(self._connection.ask, "GET", resource.path(namespace))
+        if patience is not None:
+            ask = partial(ask, patience=patience)
+        query: dict[str, str | int] = {"limit": _PAGE, **_selectors(labels, fields)}
+        items: list[Object] = []
         while True:
-            options: dict[str, Any] = {"field_selector": f"reason={reason}", "limit": _PAGE}
-            options |= {"_request_timeout": _PATIENCE, "_preload_content": False}
-            if following:
-                options["_continue"] = following
-            try:
-                # Unparsed: what is shown is what the API server says, and the models are many times slower.
-                answer: Any = (
-                    core.list_event_for_all_namespaces(**options)
-                    if namespace is None
-                    else core.list_namespaced_event(namespace, **options)
-                )
-                page = _mapping(json.loads(answer.data))
-            except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-                self._explain(error, None)
-            found += page["items"]
+            page = ask(query)
+            items += page["items"]
             following = page["metadata"].get("continue")
             if not following:
-                return found
+                return Listing(items, str(page["metadata"].get("resourceVersion") or ""))
+            query["continue"] = following
 
-    def _get(self, plural: str, namespace: str, name: str, missing: str) -> Object:
-        try:
-            found = self._api.get_namespaced_custom_object(
-                GROUP, VERSION, namespace, plural, name, _request_timeout=_PATIENCE
-            )
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._explain(error, missing)
-        return _mapping(found)
+    def watch(
+        self, resource: Resource, namespace: str | None, version: str, *, fields: str | None = None, seconds: float
+    ) -> Iterator[Object]:
+        """Yield what happens after `version`, as the API server's watch events, for at most so many seconds."""
+        query: Query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            # A little less than the patience for silence: the usual end is the API server's, with a bookmark.
+            "timeoutSeconds": max(int(seconds) - 1, 1),
+            **_selectors(None, fields),
+        }
+        return self._connection.stream(resource.path(namespace), query, patience=seconds)
 
-    def _list(self, plural: str, namespace: str | None) -> list[Object]:
-        items: list[Object] = []
-        following = None
-        while True:
-            options: dict[str, Any] = {"limit": _PAGE, "_request_timeout": _PATIENCE}
-            if following:
-                options["_continue"] = following
-            try:
-                if namespace is None:
-                    page = self._api.list_cluster_custom_object(GROUP, VERSION, plural, **options)
-                else:
-                    page = self._api.list_namespaced_custom_object(GROUP, VERSION, namespace, plural, **options)
-            except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-                self._explain(error, None)
-            items += _mapping(page)["items"]
-            following = _mapping(page)["metadata"].get("continue")
-            if not following:
-                return items
+    def create(self, resource: Resource, namespace: str, body: Object, *, rehearse: bool = False) -> Object:
+        """Create an object and return it; `rehearse` lets the API server say whether it would, and changes nothing."""
+        return self._connection.ask("POST", resource.path(namespace), _writing(rehearse=rehearse), body)
 
-    def patch_spec(self, of: ObjectMeta, changes: Object, *, rehearse: bool = False) -> None:
-        """Change fields of a GPUInstance's spec, in this life of it only. Raises Trouble.
+    def patch_spec(
+        self,
+        of: ObjectMeta,
+        changes: Object,
+        *,
+        rehearse: bool = False,
+        unchanged: bool = False,
+        resource: Resource = INSTANCES,
+    ) -> Object:
+        """Change fields of an object's spec, in this life of it only; returns the object. `rehearse` as above.
 
-        `rehearse` lets the API server say whether it would, and changes nothing.
+        `unchanged`: only if nobody, not even the operator, has written it since `of` was read; else a conflict (409).
         """
-        body = {"metadata": {"uid": of.uid}, "spec": changes}
-        options: dict[str, Any] = {"dry_run": "All"} if rehearse else {}
-        try:
-            self._api.patch_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                of.namespace,
-                PLURAL,
-                of.name,
-                body,
-                _content_type="application/merge-patch+json",
-                _request_timeout=_PATIENCE,
-                **options,
-            )
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._explain(error, _missing(of.namespace, of.name))
+        version = {"resourceVersion": of.resource_version} if unchanged else {}
+        return self._connection.ask(
+            "PATCH",
+            resource.path(of.namespace, of.name),
+            _writing(rehearse=rehearse),
+            {"metadata": {"uid": of.uid, **version}, "spec": changes},
+            content_type=_MERGE_PATCH,
+            missing=_missing(resource, of.namespace, of.name),
+        )
 
-    def delete(self, of: ObjectMeta, *, rehearse: bool = False) -> None:
-        """Ask for the deletion of a GPUInstance, in this life of it only. Raises Trouble; `rehearse` as above."""
-        preconditions = client.V1Preconditions(uid=of.uid)
-        options = client.V1DeleteOptions(preconditions=preconditions, dry_run=["All"] if rehearse else None)
-        try:
-            self._api.delete_namespaced_custom_object(
-                GROUP, VERSION, of.namespace, PLURAL, of.name, body=options, _request_timeout=_PATIENCE
-            )
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._explain(error, _missing(of.namespace, of.name))
+    def delete(self, of: ObjectMeta, *, rehearse: bool = False, resource: Resource = INSTANCES) -> None:
+        """Ask for the deletion of an object, in this life of it only; `rehearse` as above."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": of.uid}}
+        self._connection.ask(
+            "DELETE",
+            resource.path(of.namespace, of.name),
+            body=body | ({"dryRun": ["All"]} if rehearse else {}),
+            missing=_missing(resource, of.namespace, of.name),
+        )
 
     def close(self) -> None:
         """Close connections."""
-        self._client.close()
-
-    def _explain(self, error: Exception, missing: str | None) -> NoReturn:
-        if not isinstance(error, ApiException):
-            raise Trouble(f"cannot reach the cluster at {self._host}: {type(error).__name__}") from error
-        said = _said(error)
-        if error.status == HTTPStatus.NOT_FOUND:
-            if missing is not None and said.get("details"):
-                raise Trouble(missing, Exit.NOT_FOUND) from error
-            words = "this cluster does not know GPUInstance: the operator's CRDs are not installed"
-            raise Trouble(words) from error
-        if error.status == HTTPStatus.UNAUTHORIZED:
-            raise Trouble(f"the cluster at {self._host} does not accept your credentials: log in again") from error
-        raise Trouble(f"the cluster refused: {said.get('message') or error.reason}") from error
+        self._connection.close()
 
 
-def _missing(namespace: str, name: str, kind: str = KIND) -> str:
-    return f'{kind} "{name}" not found in namespace {namespace}'
+def _missing(resource: Resource, namespace: str | None, name: str) -> str:
+    return f'{resource.kind} "{name}" not found' + (f" in namespace {namespace}" if namespace else "")
 
 
-def _namespace(kubeconfig: str | None, context: str | None) -> str:
-    contexts, current = config.list_kube_config_contexts(config_file=kubeconfig)
-    chosen = next((it for it in contexts if it["name"] == context), current) if context else current
-    return str(chosen["context"].get("namespace") or "default")
+def _selectors(labels: str | None, fields: str | None) -> dict[str, str]:
+    named = {"labelSelector": labels, "fieldSelector": fields}
+    return {name: value for name, value in named.items() if value}
 
 
-def _mapping(answer: Any) -> Object:
-    if not isinstance(answer, Mapping):
-        raise Trouble("the cluster's answer is no object of Kubernetes")
-    return dict(answer)
-
-
-def _said(error: ApiException) -> Mapping[str, Any]:
-    """Return the Status object that came with an error, or nothing."""
-    try:
-        said = json.loads(error.body or "")
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+def _writing(*, rehearse: bool) -> Query:
+    return {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if rehearse else {})

@@ -1,7 +1,6 @@
 """What to do about it: one hint for each reason and for each category of failed health checks.
 
-Data for `why`. A command may use {name}, {namespace}, {secret} and {token}, a text that has not been used
-yet.
+Data for `why`. A command may use {name}, {namespace} and {secret}.
 """
 
 from __future__ import annotations
@@ -22,24 +21,25 @@ class Hint:
 
 def _set(path: str, value: str) -> str:
     """Return a patch of one field of the spec; written so that `str.format` can fill it in."""
-    patch = f'"{value}"' if value == "{token}" else value
     for key in reversed(path.split(".")):
-        patch = f'{{{{"{key}":{patch}}}}}'
-    return f"kubectl -n {{namespace}} patch gpui {{name}} --type merge -p '{patch}'"
+        value = f'{{{{"{key}":{value}}}}}'
+    return f"kubectl -n {{namespace}} patch gpui {{name}} --type merge -p '{value}'"
 
 
 _EDIT = "kubectl -n {namespace} edit gpui {name}"
 _WATCH = "kubectl -n {namespace} get gpui {name} -w"
-_RECREATE = _set("spec.actions.recreate", "{token}")
-_RESTART = _set("spec.actions.restart", "{token}")
-_REINSTALL = _set("spec.actions.reinstall", "{token}")
+_START = "kubectl gpu start -n {namespace} {name}"
+_RECREATE = "kubectl gpu recreate -n {namespace} {name}"
+_REINSTALL = "kubectl gpu reinstall -n {namespace} {name}"
 _SECRET = "kubectl -n {namespace} create secret generic {secret} --from-literal=apiKey=..."  # noqa: S105 - no value
 
 _ORPHANS = "kubectl -n {namespace} get events --field-selector reason=OrphanedMachine"
 _UPGRADES = "kubectl -n {namespace} get iup"
+_USED = "kubectl -n {namespace} annotate gpui {name} --overwrite gpuinstance.dev/last-used=$(date -u +%FT%TZ)"
+_BUDGET = "kubectl -n {namespace} annotate namespace {namespace} --overwrite gpuinstance.dev/max-hourly-price=..."
 _WATCH_UPGRADE = "kubectl -n {namespace} get iup {name} -w"
-_CONFIRM = 'kubectl -n {namespace} patch iup {name} --type merge -p \'{{"spec":{{"confirm":true}}}}\''
-_PAID = "kubectl -n {namespace} edit iup {name}  # spec.payment.confirmedInvoiceID"
+_CONFIRM = "kubectl gpu confirm -n {namespace} {name}"
+_PAID = "kubectl gpu confirm-payment -n {namespace} {name}"
 
 _WAIT = Hint("Wait. The operator is at work and looks again by itself.", _WATCH)
 FINE = Hint("Nothing. It is as the spec asks.")
@@ -63,7 +63,7 @@ HINTS: Mapping[Reason, Hint] = {
     ),
     Reason.SPOT_RECLAIM_NOTIFIED: Hint("Save what matters. spec.recovery.onSpotReclaim says what follows.", _EDIT),
     Reason.SPOT_RECLAIMING: Hint("Wait. spec.recovery.onSpotReclaim says what follows.", _WATCH),
-    Reason.SPOT_RECLAIMED: Hint("Set spec.recovery.onSpotReclaim, or start it with a new restart token.", _EDIT),
+    Reason.SPOT_RECLAIMED: Hint("Start it again; spec.recovery.onSpotReclaim would do so by itself.", _START),
     Reason.APPLYING_CHANGE: _WAIT,
     Reason.HEALTH_CHECKING: Hint("Wait, or see in the application's own log why it does not answer yet.", _WATCH),
     Reason.TERMINATING: Hint("Wait. The object goes as soon as the provider shows its machine gone.", _WATCH),
@@ -71,6 +71,17 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.ADOPTING: _WAIT,
     Reason.ADOPTION_FAILED: Hint(
         "Delete this object, and create another whose spec.adopt.instanceID names a machine of this account."
+    ),
+    Reason.CONNECTION_NAME_TAKEN: Hint(
+        "Remove the Secret or Service of that name, or choose other names in spec.connection.", _EDIT
+    ),
+    Reason.CONNECTION_ADDRESS_REFUSED: Hint(
+        "If a Service may lead there, allow the network in GPUINSTANCE_CONNECTION_ALLOWED_NETWORKS; the Secret has the "
+        "address anyway."
+    ),
+    Reason.CONNECTION_NOT_PUBLISHED: _WAIT,
+    Reason.NOTIFICATION_FAILED: Hint(
+        "See status.notificationTroubles: mend the destination in spec.notifications, or its Secret.", _EDIT
     ),
     Reason.ORPHANED_MACHINE: Hint("Delete the machine in the provider's console, or adopt it.", _ORPHANS),
     Reason.UPGRADING: Hint("Wait, or see what the upgrade says.", "kubectl -n {namespace} get iup"),
@@ -91,7 +102,7 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.INSTANCE_NOT_FOUND: Hint("Apply the GPUInstance that spec.instanceRef names.", _UPGRADES),
     Reason.INSTANCE_NOT_RUNNING: Hint("Set the instance's powerState to Running.", _UPGRADES),
     Reason.AWAITING_PAYMENT: Hint("Pay the invoice, then say so.", _PAID),
-    Reason.PAYMENT_UNCONFIRMED: Hint("Name the invoice in status.order.invoiceID once it is paid.", _PAID),
+    Reason.PAYMENT_UNCONFIRMED: Hint("Say so once the invoice is paid.", _PAID),
     Reason.AWAITING_CONFIRMATION: Hint("Look at the machine, then keep its new sizes.", _CONFIRM),
     Reason.COMPLETED: FINE,
     **dict.fromkeys(
@@ -117,7 +128,10 @@ HINTS: Mapping[Reason, Hint] = {
         Hint("See in the provider's portal what became of the machine, its orders and invoices.", _UPGRADES),
     ),
     Reason.READY: FINE,
-    Reason.STOPPED: Hint("Nothing, or start it. The disk is billed meanwhile.", _set("spec.powerState", '"Running"')),
+    Reason.STOPPED: Hint("Nothing, or start it. The disk is billed meanwhile.", _START),
+    Reason.EXPIRED: Hint("Nothing, or raise spec.expiry.ttl to run it longer. What is kept is billed.", _EDIT),
+    Reason.IDLE: Hint("Nothing, or start it again. What is kept of it is billed.", _START),
+    Reason.EXPIRING: Hint("Nothing, or raise spec.expiry.ttl, or say that it is used.", _USED),
     Reason.SUSPENDED: Hint("Let the operator work again.", _set("spec.suspend", "false")),
     Reason.SYNCED: FINE,
     Reason.HEALTHY: FINE,
@@ -135,6 +149,8 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.UNSUPPORTED_BY_PROVIDER: Hint("Change the spec to something that this provider can do.", _EDIT),
     Reason.REFERENCE_NOT_FOUND: Hint("Create the Secret or ConfigMap that the message names, or correct spec.env."),
     Reason.PRICE_ABOVE_LIMIT: Hint("Wait for a lower price, or raise spec.billing.maxHourlyPrice.", _EDIT),
+    Reason.NAMESPACE_BUDGET_EXCEEDED: Hint("Stop another instance of the namespace, or raise its budget.", _BUDGET),
+    Reason.NAMESPACE_BUDGET_UNKNOWN: Hint("Repair what the message names; it is about the namespace.", _BUDGET),
     Reason.REQUEST_REJECTED: Hint("Change what the provider's words above complain about.", _EDIT),
     Reason.REINSTALL_REQUIRED: Hint(
         "Revert spec.templateID, or install it; what is on the machine's disk is lost.", _REINSTALL
@@ -167,7 +183,7 @@ HINTS: Mapping[Reason, Hint] = {
     ),
     Reason.RESIZE_UNCONFIRMED: Hint("Confirm or revert the new sizes in the provider's console."),
     Reason.INSTANCE_LOST: Hint("Find out who removed it, then buy another.", _RECREATE),
-    Reason.INSTANCE_EXITED: Hint("See why it went down (the command ended? out of memory?), then start it.", _RESTART),
+    Reason.INSTANCE_EXITED: Hint("See why it went down (the command ended? out of memory?), then start it.", _START),
     Reason.INSTANCE_FAILED: Hint(f"Mend what the provider's words above complain about, {_REPLACE}", _RECREATE),
     Reason.CREATE_TIMED_OUT: Hint(f"Allow more in spec.timeouts.create, {_REPLACE}", _RECREATE),
     Reason.START_TIMED_OUT: Hint(f"Allow more in spec.timeouts.start, {_REPLACE}", _RECREATE),

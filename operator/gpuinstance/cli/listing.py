@@ -1,17 +1,14 @@
-"""`kubectl gpu list`: instances in a table like that of `kubectl get`, or as data."""
+"""`kubectl gpu list`: instances in a table like that of `kubectl get`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TextIO
 
-from gpuinstance.api.v1alpha1 import GROUP, KIND
 from gpuinstance.api.words import Phase
-from gpuinstance.cli.cluster import Object
+from gpuinstance.cli.fields import Object, at, list_at, ready_of, time_at
 from gpuinstance.cli.screen import Screen, Style, Text, span
 
 _MISSING = "-"
@@ -43,34 +40,21 @@ class Column:
 
 
 def _path(*keys: str) -> Callable[[Object, datetime], object]:
-    return lambda it, _: _at(it, *keys)
-
-
-def _at(it: object, *keys: str) -> object:
-    for key in keys:
-        it = it.get(key) if isinstance(it, Mapping) else None
-    return it
+    return lambda it, _: at(it, *keys)
 
 
 def _ready(field: str) -> Callable[[Object, datetime], object]:
     return lambda it, _: ready_of(it).get(field)
 
 
-def ready_of(it: Object) -> Mapping[str, object]:
-    """Return the condition Ready, empty if there is none yet."""
-    conditions = _at(it, "status", "conditions")
-    found = conditions if isinstance(conditions, list) else []
-    return next((c for c in found if c.get("type") == "Ready"), {})
-
-
 def _age(it: Object, now: datetime) -> object:
-    created = _at(it, "metadata", "creationTimestamp")
-    return span(now - datetime.fromisoformat(created)) if isinstance(created, str) else None
+    created = time_at(it, "metadata", "creationTimestamp")
+    return span(now - created) if created is not None else None
 
 
 def _first_url(it: Object, _: datetime) -> object:
-    endpoints = _at(it, "status", "endpoints")
-    return endpoints[0].get("url") if isinstance(endpoints, list) and endpoints else None
+    endpoints = list_at(it, "status", "endpoints")
+    return endpoints[0].get("url") if endpoints else None
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -107,9 +91,9 @@ def summary(instances: Sequence[Object]) -> str:
     """Return one line about all of them, e.g. `3 instances, 1 ready, $1.75/h`."""
     ready = sum(ready_of(it).get("status") == "True" for it in instances)
     billed = (
-        it for it in instances if _at(it, "status", "phase") not in (Phase.STOPPED, Phase.EXITED, Phase.TERMINATED)
+        it for it in instances if at(it, "status", "phase") not in (Phase.STOPPED, Phase.EXITED, Phase.TERMINATED)
     )
-    price = sum((Decimal(str(_at(it, "status", "instance", "hourlyPrice") or 0)) for it in billed), Decimal())
+    price = sum((Decimal(str(at(it, "status", "instance", "hourlyPrice") or 0)) for it in billed), Decimal())
     noun = "instance" if len(instances) == 1 else "instances"
     return f"{len(instances)} {noun}, {ready} ready" + (f", ${price.normalize():f}/h" if price else "")
 
@@ -117,26 +101,19 @@ def summary(instances: Sequence[Object]) -> str:
 def open_upgrades(upgrades: Iterable[Object]) -> Iterator[str]:
     """Yield one line about each upgrade that has not ended, e.g. `iup/bigger of web: AwaitingPayment, invoice 416`."""
     for it in upgrades:
-        if _at(it, "status", "outcome") is None:
-            invoice, total = _at(it, "status", "order", "invoiceID"), _at(it, "status", "order", "total")
+        if at(it, "status", "outcome") is None:
+            invoice, total = at(it, "status", "order", "invoiceID"), at(it, "status", "order", "total")
             money = f", invoice {invoice}" + (f" of {total} USD" if total else "") if invoice else ""
-            name, of = _at(it, "metadata", "name"), _at(it, "spec", "instanceRef", "name")
-            yield f"iup/{name} of {of}: {_at(it, 'status', 'phase') or 'not looked at yet'}{money}"
+            name, of = at(it, "metadata", "name"), at(it, "spec", "instanceRef", "name")
+            yield f"iup/{name} of {of}: {at(it, 'status', 'phase') or 'not looked at yet'}{money}"
 
 
-def write_json(instances: Sequence[Object], out: TextIO) -> None:
-    """Print all of them as kubectl does: one List."""
-    document = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": list(instances)}
-    out.write(json.dumps(document, indent=4, sort_keys=True) + "\n")
-
-
-def write_names(instances: Iterable[Object], out: TextIO) -> None:
-    """Print what kubectl takes as a name, one a line."""
-    out.writelines(f"{KIND.lower()}.{GROUP}/{_at(instance, 'metadata', 'name')}\n" for instance in instances)
+def styled(text: str) -> Text:
+    """Return a word of a status in its colour, `-` for none."""
+    return Text(text, _STYLES.get(text, Style.WAITING)) if text else Text(_MISSING)
 
 
 def _cell(column: Column, instance: Object, now: datetime) -> Text:
     value = column.value(instance, now)
-    text = _MISSING if value is None or value == "" else str(value)
-    style = _STYLES.get(text, Style.WAITING) if column.coloured and text != _MISSING else Style.PLAIN
-    return Text(text, style)
+    text = "" if value is None else str(value)
+    return styled(text) if column.coloured else Text(text or _MISSING)

@@ -5,13 +5,12 @@ The command asks no provider and needs no key: what it knows are the operator's 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TextIO
 
-from gpuinstance.cli.cluster import Object
+from gpuinstance.cli.connection import Object
 from gpuinstance.cli.screen import Screen, Style, Text, ago
 from gpuinstance.core.orphans import Told, read
 
@@ -74,8 +73,8 @@ def show_none(aside: Screen, namespace: str | None) -> None:
     aside.paragraph(_HOW_OLD)
 
 
-def write_json(found: Iterable[Report], out: TextIO) -> None:
-    """Print all of them for programs."""
+def documents(found: Iterable[Report]) -> dict[str, list[dict[str, str]]]:
+    """Return all of them for programs."""
     items = [
         {
             "machine": it.told.machine_id,
@@ -89,7 +88,7 @@ def write_json(found: Iterable[Report], out: TextIO) -> None:
         }
         for it in found
     ]
-    out.write(json.dumps({"items": items}, indent=4) + "\n")
+    return {"items": items}
 
 
 def write_names(found: Iterable[Report], out: TextIO) -> None:

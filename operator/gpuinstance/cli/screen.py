@@ -51,10 +51,8 @@ class Screen:
     @classmethod
     def of(cls, out: TextIO, env: Mapping[str, str]) -> Screen:
         """Return a screen that suits the stream: colours only on a terminal, and only where they are wanted."""
-        terminal = out.isatty()
-        colours = terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-        width = min(shutil.get_terminal_size().columns, _WIDEST) if terminal else _WIDEST
-        return cls(out, colours=colours, width=width)
+        width = min(shutil.get_terminal_size().columns, _WIDEST) if out.isatty() else _WIDEST
+        return cls(out, colours=wants_colours(out, env), width=width)
 
     def line(self, *pieces: Text | str, indent: int = 0) -> None:
         """Print one line."""
@@ -99,6 +97,11 @@ class Screen:
         if not self._colours or piece.style is Style.PLAIN or not text:
             return text
         return f"\x1b[{piece.style.value}m{text}\x1b[0m"
+
+
+def wants_colours(out: TextIO, env: Mapping[str, str]) -> bool:
+    """True for a terminal, unless NO_COLOR or a dumb one forbids it."""
+    return out.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
 def printable(text: str) -> str:

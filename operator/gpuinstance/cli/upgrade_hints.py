@@ -12,13 +12,10 @@ from gpuinstance.cli.hints import FINE, HINTS, Hint
 
 _WATCH = "kubectl -n {namespace} get iup {name} -w"
 _INSTANCE = "kubectl gpu why -n {namespace} {instance}"
-_START = 'kubectl -n {namespace} patch gpui {instance} --type merge -p \'{{"spec":{{"powerState":"Running"}}}}\''
+_START = "kubectl gpu start -n {namespace} {instance}"
 _RESUME = 'kubectl -n {namespace} patch gpui {instance} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
-_CONFIRM = 'kubectl -n {namespace} patch iup {name} --type merge -p \'{{"spec":{{"confirm":true}}}}\''
-_PAID = (
-    "kubectl -n {namespace} patch iup {name} --type merge "
-    '-p \'{{"spec":{{"payment":{{"confirmedInvoiceID":"{invoice}"}}}}}}\''
-)
+_CONFIRM = "kubectl gpu confirm -n {namespace} {name}"
+_PAID = "kubectl gpu confirm-payment -n {namespace} {name} --invoice {invoice}"
 
 _WAIT = Hint("Wait. The upgrade goes on by itself.", _WATCH)
 _ENDED = Hint("This upgrade has ended. Create another one, under another name, if the change is still wanted.")

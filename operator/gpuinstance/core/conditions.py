@@ -18,10 +18,12 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
+from gpuinstance.api.expiry import ExpiryStatus
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus, HealthStatus, InstanceStatus
-from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase
+from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase, PowerState
 from gpuinstance.core.differences import describe, told
+from gpuinstance.core.expiry import tell_expiry
 from gpuinstance.core.model import MachineState, SpotState
 from gpuinstance.core.snapshot import Blind, Snapshot
 
@@ -74,11 +76,25 @@ def write(snapshot: Snapshot, verdict: Verdict, **changes: Any) -> GPUInstanceSt
         "outcome": verdict.outcome,
         "instance": _shown_instance(snapshot, changes.get("instance", old.instance)),
         "differences": told(snapshot),
+        "expiry": _expiry(snapshot, changes),
         **{name: value for name, value in changes.items() if name != "instance"},
     }
     new = old.model_copy(update=changed)
     new = new.model_copy(update={"conditions": _conditions(snapshot, verdict, new), **_moments(snapshot, verdict, new)})
     return old if _says_nothing_new(snapshot, old, new) else new
+
+
+def _expiry(snapshot: Snapshot, changes: dict[str, Any]) -> ExpiryStatus | None:
+    """Say when the machine will have served, and warn of it while it is up, as far as anybody knows."""
+    machine, wanted = snapshot.machine, snapshot.spec.power_state is PowerState.RUNNING
+    down = machine is not None and machine.state is MachineState.STOPPED
+    return tell_expiry(
+        snapshot.instance,
+        snapshot.now,
+        created_at=changes.get("created_at", snapshot.status.created_at),
+        machine=snapshot.machine_id or "",
+        ends=wanted and not down and not snapshot.deleting and not snapshot.spec.suspend,
+    )
 
 
 def _shown_instance(snapshot: Snapshot, instance: InstanceStatus | None) -> InstanceStatus | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from gpuinstance.api.words import Management
 from gpuinstance.core.decision import Decision
+from gpuinstance.core.expiry import next_moment
 from gpuinstance.core.rules.addresses import learn_addresses
 from gpuinstance.core.rules.adoption import (
     adopt_what_carries_our_name,
@@ -20,11 +22,13 @@ from gpuinstance.core.rules.adoption import (
 from gpuinstance.core.rules.change import apply_change, demand_recreate
 from gpuinstance.core.rules.creation import (
     create_when_missing,
+    refuse_above_namespace_budget,
     refuse_above_price_limit,
     wait_for_finalizer,
     wait_until_others_are_gone,
 )
 from gpuinstance.core.rules.deletion import release_orphan, release_unseen, release_when_deleted
+from gpuinstance.core.rules.expiry import delete_when_over, notice_idleness
 from gpuinstance.core.rules.health import settled, wait_until_healthy
 from gpuinstance.core.rules.management import (
     as_observed,
@@ -85,6 +89,7 @@ RULES: tuple[Rule, ...] = (
     adopt_what_carries_our_name,
     wait_for_unconfirmed_create,
     yield_to_active_upgrade,
+    delete_when_over,
     recreate_on_token,
     recover_lost_machine,
     report_lost_machine,
@@ -92,6 +97,7 @@ RULES: tuple[Rule, ...] = (
     wait_until_others_are_gone,
     wait_for_finalizer,
     refuse_above_price_limit,
+    refuse_above_namespace_budget,
     create_when_missing,
     leave_suspended_machine,
     leave_resized_machine,
@@ -100,6 +106,7 @@ RULES: tuple[Rule, ...] = (
     report_failed_machine,
     wait_while_changing,
     give_up_after_deadline,
+    notice_idleness,
     stop_when_unwanted,
     recover_exited_machine,
     start_when_wanted,
@@ -147,6 +154,15 @@ def decide(snapshot: Snapshot) -> Decision:
     for rule in RULES_WHEN_OBSERVING if observing else RULES:
         decision = rule(seen)
         if decision is not None:
-            return replace(decision, rule=rule.__name__)
+            return replace(decision, rule=rule.__name__, requeue_after=_in_time(seen, decision))
     msg = "the last rule answers always"
     raise AssertionError(msg)
+
+
+def _in_time(s: Snapshot, decision: Decision) -> timedelta | None:
+    """Return when to look again: as the rule says, or before, if `spec.expiry` has something to say by then."""
+    moment = next_moment(s.instance, s.now)
+    if moment is None or decision.need is not None or decision.release:
+        return decision.requeue_after
+    left = moment - s.now
+    return left if decision.requeue_after is None else min(left, decision.requeue_after)

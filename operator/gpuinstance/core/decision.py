@@ -21,6 +21,10 @@ class Need(Enum):
     """Where the machine's ports are published."""
     CONFIRMATION = auto()
     """The provider's own word on whether the recorded machine is gone."""
+    BUDGET = auto()
+    """What the namespace may cost, and what its other instances cost."""
+    PRICE = auto()
+    """What the recorded machine costs now while it is up."""
     NEIGHBOURS = auto()
     """How many instances of the namespace are in trouble."""
     HEALTH = auto()
@@ -182,7 +186,7 @@ class Decision:
     release: bool = False
     """True when the object may go: its machine is shown as gone, or was never bought."""
     remove: bool = False
-    """Never: an instance is deleted by people only."""
+    """True when the object is to be deleted, as `spec.expiry` asks."""
     requeue_after: timedelta | None = None
     """When to look again; None leaves it to the steady poll."""
     rule: str = ""

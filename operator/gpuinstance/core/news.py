@@ -45,18 +45,24 @@ _QUIET = frozenset(
 """Progress, shown by the status alone."""
 
 
+_AS_ASKED = (Reason.STOPPED, Reason.EXPIRED, Reason.IDLE, Reason.SUSPENDED)
+"""Ways to settle that the spec asks for."""
+
+
 def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     """Return the transition between two saved statuses, if it is worth an Event."""
     before, after = old.condition(ConditionType.READY), new.condition(ConditionType.READY)
     if after is None or _same(before, after):
-        return _spot(old, new) or _drift(old, new)
+        return _spot(old, new) or _expiring(old, new) or _drift(old, new) or _connection(old, new)
     if after.status is ConditionStatus.TRUE:
         # What came to light together with Ready would never be told later.
-        return _spot(old, new) or _drift(old, new) or News(Reason.READY, _ready_story(new, after), warning=False)
+        ending = _expiring(old, new)
+        story = _ready_story(new, after) + (f"; {ending.message}" if ending is not None else "")
+        return _spot(old, new) or _drift(old, new) or News(Reason.READY, story, warning=ending is not None)
     reason = Reason(after.reason)
     if reason in _QUIET:
-        return _spot(old, new) or _recovery(old, new, after) or _drift(old, new)
-    settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in (Reason.STOPPED, Reason.SUSPENDED)
+        return _spot(old, new) or _expiring(old, new) or _recovery(old, new, after) or _drift(old, new)
+    settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in _AS_ASKED
     as_asked = settled_well or reason is Reason.ADOPTING
     drift = _drift(old, new)
     message = after.message if drift is None else f"{after.message}; {drift.message}"
@@ -74,6 +80,14 @@ def _spot(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     return News(Reason(after.reason), after.message, warning=True)
 
 
+def _expiring(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    """What is about to happen is announced once, and again where its moment has moved."""
+    warning = new.expiry.warning if new.expiry is not None else None
+    if warning is None or (old.expiry is not None and old.expiry.warning == warning):
+        return None
+    return News(Reason.EXPIRING, warning, warning=True)
+
+
 def _recovery(old: GPUInstanceStatus, new: GPUInstanceStatus, ready: Condition) -> News | None:
     """Nobody asked for it, and it may cost data or money: each attempt is told as it begins."""
     before, now = old.operation, new.operation
@@ -87,6 +101,14 @@ def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     if not new.differences or new.differences == old.differences:
         return None
     return News(Reason.DRIFT_DETECTED, describe(new.differences), warning=True)
+
+
+def _connection(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    """What stands in the way of publishing is told as it comes to light. It is saved by itself, after the rest."""
+    before, now = old.connection, new.connection
+    if now is None or now.reason is None or (before is not None and before.reason == now.reason):
+        return None
+    return News(Reason(now.reason), now.message or "", warning=True)
 
 
 def _ready_story(status: GPUInstanceStatus, ready: Condition) -> str:

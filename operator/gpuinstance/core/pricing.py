@@ -31,6 +31,11 @@ def money(amount: Decimal | None) -> str:
     return "unknown price" if amount is None else f"{format(amount.normalize(), 'f')} USD"
 
 
+def hourly_figure(amount: Decimal) -> str:
+    """Return an hourly price as statuses keep it, e.g. `0.35`."""
+    return format(amount.normalize(), "f")
+
+
 def hourly_price(product: Product, mode: BillingMode, months: int | None, gpu_count: int) -> Decimal | None:
     """Return the price per hour of a whole machine, or None where the product does not offer the mode."""
     if mode not in product.modes:

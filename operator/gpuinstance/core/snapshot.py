@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 from gpuinstance.api.reasons import Reason
@@ -15,6 +16,8 @@ from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus, Operation
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, OverallHealth, PowerState
+from gpuinstance.core.budget import Budget
+from gpuinstance.core.expiry import Over, over
 from gpuinstance.core.model import Machine, Order, Port, Software
 from gpuinstance.core.naming import Identity
 
@@ -43,6 +46,10 @@ class Limits:
     """True: a machine can be made anew under the same id, without another purchase."""
     upgrades_are_ordered: bool
     """True: another plan has to be ordered and paid, by an InstanceUpgrade."""
+    bills_stopped: bool = False
+    """True: a machine that is down costs what it costs when it is up."""
+    asks_budget: bool = False
+    """True: namespaces may have a budget, which is asked before money is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,14 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What the recorded machine costs an hour while it is up, in USD."""
+
+    now: Decimal | None
+    """None where the provider shows no price of its product."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundUpgrade:
     """An InstanceUpgrade as far as its instance has to know it."""
 
@@ -125,6 +140,8 @@ class FoundUpgrade:
     """True while it changes the machine."""
     ports: str | None = None
     """The ports that it has published instead of the spec's, as `22/tcp,80/http`; None if it changed none."""
+    hourly_price: str | None = None
+    """USD that the machine costs an hour since, by the price list when it began; None where that was unknown."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +167,10 @@ class Snapshot:
     """Where the machine's ports are published; gathered on demand."""
     confirmed_gone: frozenset[str] = frozenset()
     """Machine ids that the provider, asked in this pass, does not know or shows as removed."""
+    budget: Budget | None = None
+    """What the namespace may cost; gathered on demand."""
+    price: Price | None = None
+    """What the recorded machine costs now; gathered on demand."""
     neighbours: Neighbours | None = None
     """How the namespace's other instances are; gathered on demand."""
     health: HealthReport | None = None
@@ -187,10 +208,15 @@ class Snapshot:
         """The operation in flight, or failed and not yet tried again."""
         return self.status.operation
 
+    @cached_property
+    def over(self) -> Over | None:
+        """Why the machine has served, by `spec.expiry`; None while it may run."""
+        return over(self.instance, self.now)
+
     @property
     def wants_running(self) -> bool:
         """True if the machine should be up."""
-        return self.spec.power_state is PowerState.RUNNING
+        return self.spec.power_state is PowerState.RUNNING and self.over is None
 
     @property
     def machine_id(self) -> str | None:

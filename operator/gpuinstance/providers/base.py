@@ -29,6 +29,7 @@ from typing import Protocol
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import (
     Listing,
     Machine,
@@ -148,6 +149,8 @@ class Capabilities:
     """False: a new machine is found by its name."""
     rebuilds_in_place: bool = False
     """True: `rebuild`, `reinstall` and `regenerate_networking` exist."""
+    bills_stopped: bool = False
+    """True: a machine that is down costs what it costs when it is up."""
     upgrades_are_ordered: bool = False
     """True: a machine changes its plan by order, invoice, payment, resize and confirmation."""
 
@@ -172,6 +175,9 @@ class Provider(Protocol):
 
     async def get_machine(self, machine_id: str) -> Machine:
         """One machine with its addresses. Raises NotFound only on the provider's own word."""
+
+    async def get_access(self, machine_id: str) -> Access:
+        """The ways into a running machine, with their secrets; empty parts where the provider names none."""
 
     async def list_products(self, *, name: str, gpu_count: int, mode: BillingMode) -> Sequence[Product]:
         """Products whose name may match; `name` empty lists all. Callers match exactly."""

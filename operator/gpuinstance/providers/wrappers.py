@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from gpuinstance.api.words import BillingMode
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import (
     Listing,
     Machine,
@@ -74,6 +75,10 @@ class Wrapper:
     async def get_machine(self, machine_id: str) -> Machine:
         """One machine with its addresses."""
         return await self._pass("get_machine", self._inner.get_machine(machine_id))
+
+    async def get_access(self, machine_id: str) -> Access:
+        """The ways into a running machine. Never shared: whoever asks wants them as they are now."""
+        return await self._pass("get_access", self._inner.get_access(machine_id))
 
     async def list_products(self, *, name: str, gpu_count: int, mode: BillingMode) -> Sequence[Product]:
         """Products whose name may match; callers match exactly."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, KIND, VERSION, GPUInstance
+from gpuinstance.core.budget import LIMIT
 from gpuinstance.kube import Body, Conflict, Key, Kube, KubeError, Vanished
 from tests import laws
 from tests.faults.fate import Fate
@@ -180,6 +181,10 @@ class ApiServer(Kube):
     async def get_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """There are none."""
         return None
+
+    async def get_namespace_annotations(self, name: str) -> Mapping[str, str] | None:
+        """Return a budget in which everything fits: what it asks before each call is met by every trouble."""
+        return {LIMIT: "100"}
 
     async def post_event(self, body: Body, *, reason: str, message: str, warning: bool) -> None:
         """Take an Event."""

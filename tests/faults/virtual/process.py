@@ -17,6 +17,7 @@ from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import ProviderName
 from gpuinstance.audit import Audit
+from gpuinstance.budgets import Budgets
 from gpuinstance.config import Settings
 from gpuinstance.core.model import Check
 from gpuinstance.core.snapshot import HealthReport, Probed
@@ -112,6 +113,8 @@ class OperatorProcess:
             return SharedListing(governed, now=clock, monotonic=self._loop.time)
 
         known = Known()
+        bill_stopped = {name for name, can in _CAPABILITIES.items() if can.bills_stopped}
+        budgets = Budgets(server, known, bill_stopped=bill_stopped, monotonic=self._loop.time)
         self._accounts = Accounts(server, open_account, shared_namespace=None)
         observer = Observer(
             kube=server,
@@ -122,11 +125,13 @@ class OperatorProcess:
             clock=clock,
             known=lambda: known.of_kind(KIND),
             upgrade_of=lambda instance: upgrade_of(known, instance),
+            budgets=budgets,
         )
         upgrades = UpgradeObserver(server, observer, _CAPABILITIES, SETTINGS, clock, known)
         self._reconciler = Reconciler(server, kinds(observer, upgrades, metrics, clock), known, metrics)
         self._queue = WakeQueue(self._reconciler.once, workers=4)
-        self._reconciler.wake = self._queue.wake
+        self._reconciler.wake = budgets.wake = self._queue.wake
+        budgets.see = self._reconciler.see
         self._audits = {
             kind: Audit(
                 server,

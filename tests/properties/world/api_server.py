@@ -134,6 +134,23 @@ class ApiServer(Kube):
             raise KubeError("the API server did not answer")
         return copy.deepcopy(self._current())
 
+    async def delete_object(self, body: Body) -> None:
+        """The operator deletes the object, if it is still the one that it saw."""
+        trouble = self._fate.meet(Kind.WRITE)
+        if trouble is Trouble.UNAVAILABLE:
+            raise KubeError("the API server is away")
+        if trouble is Trouble.CONFLICT:
+            self.label()
+        if self.body is None:
+            raise Vanished("not found")
+        if self.body["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
+            raise Conflict("the object has been modified")
+        self.delete()
+        if trouble is Trouble.CRASH_AFTER:
+            raise Crash("after a write to Kubernetes")
+        if trouble is Trouble.LOST_ANSWER:
+            raise KubeError("the API server did not answer")
+
     async def get_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return the data of a Secret."""
         return self.secrets.get(name)

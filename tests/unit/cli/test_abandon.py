@@ -11,7 +11,8 @@ import pytest
 from gpuinstance.api.v1alpha1 import GPUInstance, ObjectMeta
 from gpuinstance.cli import command
 from gpuinstance.cli.abandon import abandon
-from gpuinstance.cli.cluster import Cluster, Exit, Trouble
+from gpuinstance.cli.cluster import Cluster
+from gpuinstance.cli.endings import Exit, Trouble
 from gpuinstance.cli.screen import Screen
 from tests.unit.cli import objects
 from tests.unit.cli.objects import Object

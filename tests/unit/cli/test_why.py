@@ -11,6 +11,8 @@ import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.v1alpha1 import GPUInstance
+from gpuinstance.cli.command import GROUPS
+from gpuinstance.cli.grammar import Grammar
 from gpuinstance.cli.hints import CATEGORY_HINTS, HINTS, NOT_SEEN
 from gpuinstance.cli.screen import Screen
 from gpuinstance.cli.why import show_why
@@ -206,8 +208,11 @@ def test_hints_are_sentences_and_commands_can_be_copied(reason: Reason) -> None:
     assert hint.text[0].isupper()
     assert hint.text.endswith(".")
     if hint.command is not None:
-        words = {"name": "x", "namespace": "y", "secret": "z", "token": "t"}
+        words = {"name": "x", "namespace": "y", "secret": "z"}
         assert {field for _, field, _, _ in Formatter().parse(hint.command) if field} <= words.keys()
         command = hint.command.format(**words)
-        assert command.startswith("kubectl -n y ")
+        assert command.startswith("kubectl ")
+        assert "-n y" in command
         assert "{{" not in command
+        if command.startswith("kubectl gpu "):
+            assert Grammar(GROUPS).read(command.split()[2:]).namespace == "y"

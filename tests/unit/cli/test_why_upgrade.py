@@ -46,7 +46,7 @@ CONDITIONS
 
 WHAT TO DO
   Pay the invoice in the provider's portal. If the provider does not show that it is paid, say so:
-    $ kubectl -n team-a patch iup bigger --type merge -p '{"spec":{"payment":{"confirmedInvoiceID":"416"}}}'
+    $ kubectl gpu confirm-payment -n team-a bigger --invoice 416
 """
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gpuinstance.api.words import Phase
 from gpuinstance.metrics import OTHER, Metrics
+from tests.prometheus.rules import GOLDEN
+from tests.prometheus.shown import declared, shown
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -25,8 +24,12 @@ def test_each_event_counts_once() -> None:
     metrics.wrote("status")
     metrics.conflict()
     metrics.unknown_outcome("Create")
+    metrics.unknown_outcome_resolved(operation="Create", resolution="found")
     metrics.transition("Ready")
     metrics.became_ready(42)
+    metrics.operation_ended(operation="Create", result="completed", seconds=41)
+    metrics.upgrade_finished("Succeeded")
+    metrics.duplicate_seen("novita")
     metrics.health_check(False, "badGateway", 0.1)
     metrics.health_check(True, None)
     metrics.audited("done")
@@ -40,8 +43,12 @@ def test_each_event_counts_once() -> None:
     assert value(metrics, "kubernetes_writes_total", kind="status") == 2
     assert value(metrics, "conflicts_total") == 1
     assert value(metrics, "unknown_outcomes_total", operation="Create") == 1
+    assert value(metrics, "unknown_outcomes_resolved_total", operation="Create", resolution="found") == 1
     assert value(metrics, "transitions_total", reason="Ready") == 1
     assert value(metrics, "time_to_ready_seconds_bucket", le="60.0") == 1
+    assert value(metrics, "operation_duration_seconds_sum", type="Create", result="completed") == 41
+    assert value(metrics, "upgrades_finished_total", outcome="Succeeded") == 1
+    assert value(metrics, "duplicate_machines_seen_total", provider="novita") == 1
     assert value(metrics, "health_checks_total", result="unhealthy", category="badGateway") == 1
     assert value(metrics, "health_checks_total", result="healthy", category="none") == 1
     assert value(metrics, "health_check_duration_seconds_count") == 1
@@ -49,24 +56,14 @@ def test_each_event_counts_once() -> None:
     assert value(metrics, "audit_findings_total", what="missed") == 3
 
 
-def instance(namespace: str, phase: str | None, price: str | None = None) -> dict[str, Any]:
-    status: dict[str, Any] = {"observedGeneration": 1} | ({"phase": phase} if phase else {})
-    if price is not None:
-        status["instance"] = {"id": "m-1", "hourlyPrice": price}
-    return {"metadata": {"namespace": namespace, "name": "x"}, "status": status}
-
-
-def test_gauges_are_computed_when_somebody_asks() -> None:
-    """Phases are all there, also at zero; only what is up or coming up has a price."""
-    metrics, known = Metrics(), [instance("a", "Ready", "0.35"), instance("a", "Starting", "1.4")]
-    metrics.show_instances(lambda: known)
-    assert value(metrics, "instances", phase="Ready") == 1
-    assert value(metrics, "instances", phase="Failed") == 0
-    assert value(metrics, "hourly_price_usd", namespace="a") == 1.75
-    known += [instance("b", "Stopped", "9"), instance("b", None), {"metadata": {"namespace": "b"}}]
-    assert value(metrics, "instances", phase="Stopped") == 1
-    assert value(metrics, "instances", phase="Pending") == 2
-    assert value(metrics, "hourly_price_usd", namespace="b") is None
+def test_what_alerts_look_at_is_there_before_it_happens() -> None:
+    """`increase()` does not see a series appear, so that the first time would wake nobody."""
+    metrics = Metrics()
+    assert value(metrics, "passes_total", result="error") == 0
+    assert value(metrics, "audit_findings_total", what="ghost") == 0
+    assert value(metrics, "unknown_outcomes_resolved_total", operation="Order", resolution="given_up") == 0
+    assert value(metrics, "duplicate_machines_seen_total", provider="hostwinds") == 0
+    assert value(metrics, "upgrades_finished_total", outcome="Failed") == 0
 
 
 def test_ages_and_depths_are_asked_for() -> None:
@@ -78,11 +75,13 @@ def test_ages_and_depths_are_asked_for() -> None:
     metrics.show_standstill(lambda: 2.5)
     metrics.show_leader(lambda: True)
     metrics.show_observation_ages(lambda: {"novita": 12.0})
+    metrics.show_build("1.2.3", "3.11.9")
     assert value(metrics, "queue_depth") == 7
     assert value(metrics, "watch_age_seconds") == 1.5
     assert value(metrics, "standstill_seconds") == 2.5
     assert value(metrics, "leader") == 1
     assert value(metrics, "observation_age_seconds", provider="novita") == 12
+    assert value(metrics, "build_info", version="1.2.3", python="3.11.9") == 1
 
 
 def test_no_label_grows_without_bound() -> None:
@@ -106,14 +105,31 @@ def test_no_label_grows_without_bound() -> None:
     ],
 )
 def test_both_formats_are_spoken(accept: str, content_type: str) -> None:
-    """The text says what it is, and each collector carries our prefix and an explanation."""
+    """The text says what it is, and each collector carries our prefix, or the library's, and an explanation."""
     metrics = Metrics()
-    metrics.show_instances(lambda: [instance("a", phase) for phase in Phase])
     body, said = metrics.render(accept)
     assert said.startswith(content_type)
     for line in body.decode().splitlines():
         if line.startswith("# HELP"):
             _, _, name, text = line.split(" ", 3)
-            assert name.startswith("gpuinstance_")
+            assert name.startswith(("gpuinstance_", "process_"))
             assert text.endswith(".")
     assert b"_created" not in body
+
+
+def test_the_golden_file_lists_what_can_be_shown() -> None:
+    """Whoever adds, renames or takes away a metric sees it in a diff. After that change, write what is declared there.
+
+    That a running operator shows all of it, and nothing else, is tried by tests/integration/test_metrics.py.
+    """
+    assert declared() == GOLDEN.read_text().splitlines()
+
+
+def test_what_is_shown_is_read_off_the_page() -> None:
+    """Labels are taken from the series, so that a page without any shows none."""
+    metrics = Metrics()
+    before = next(it for it in shown([metrics.render()[0].decode()]) if it.startswith("gpuinstance_decisions_total"))
+    metrics.decided("settled")
+    after = next(it for it in shown([metrics.render()[0].decode()]) if it.startswith("gpuinstance_decisions_total"))
+    assert before.startswith("gpuinstance_decisions_total counter {} ")
+    assert after.startswith("gpuinstance_decisions_total counter {rule} ")

@@ -14,6 +14,7 @@ from tests.unit.providers.hostwinds_script import DONE, KEY, ORDER, UNAUTHORIZED
 READS: list[Verb] = [
     lambda p: p.list_machines(),
     lambda p: p.get_machine("183"),
+    lambda p: p.get_access("183"),
     lambda p: p.list_plans("183"),
     lambda p: p.get_upgrade_order("183"),
     lambda p: p.stop("183"),

@@ -1,4 +1,4 @@
-"""Rules about buying: nothing beside another machine, nothing unguarded, nothing too dear, then one machine.
+"""Rules about buying: nothing beside another machine, nothing unguarded or too dear, then one machine.
 
 The rules of `adoption` have spoken before: a new attempt is made only when a listing that is younger than
 the last call by more than the settle window shows no machine of ours.
@@ -18,6 +18,8 @@ from gpuinstance.core.desired import applied_by_purchase, format_ports
 from gpuinstance.core.model import Order
 from gpuinstance.core.pricing import money, refuse_price
 from gpuinstance.core.rules.answers import SLOW_RETRY, need, settle, stuck, wait
+from gpuinstance.core.rules.power import why_down
+from gpuinstance.core.rules.spending import beyond_budget
 from gpuinstance.core.snapshot import Refusal, Snapshot
 
 
@@ -39,16 +41,36 @@ def wait_for_finalizer(s: Snapshot) -> Decision | None:
 
 def refuse_above_price_limit(s: Snapshot) -> Decision | None:
     """The price cap, asked with the provider's current price, in the pass that would buy."""
-    return cannot_buy(s) if _must_buy(s) else None
+    return _price_forbids(s) if _must_buy(s) else None
+
+
+def refuse_above_namespace_budget(s: Snapshot) -> Decision | None:
+    """The namespace's budget, asked with the price of what would be bought and with what the others cost."""
+    return _budget_forbids(s) if _must_buy(s) else None
 
 
 def cannot_buy(s: Snapshot) -> Decision | None:
     """Return why no machine can be bought now, or ask what one would cost; None if one can."""
+    return _price_forbids(s) or _budget_forbids(s)
+
+
+def _price_forbids(s: Snapshot) -> Decision | None:
     if s.plan is None:
         return need(s, Need.PLAN)
     refusal = s.plan if isinstance(s.plan, Refusal) else refuse_price(s.spec, s.plan)
-    if refusal is None:
+    return _refuse(s, refusal) if refusal is not None else None
+
+
+def _budget_forbids(s: Snapshot) -> Decision | None:
+    if not isinstance(s.plan, Order):
         return None
+    answer = beyond_budget(s, s.plan.hourly_price, "buying it")
+    if isinstance(answer, Need):
+        return need(s, answer)
+    return _refuse(s, answer) if answer is not None else None
+
+
+def _refuse(s: Snapshot, refusal: Refusal) -> Decision:
     phase = Phase.RUNNING if s.machine is not None else Phase.PENDING
     if refusal.needs_person:
         return stuck(s, Phase.FAILED if s.machine is None else phase, refusal.reason, refusal.message)
@@ -63,8 +85,9 @@ def create_when_missing(s: Snapshot) -> Decision | None:
     """No machine, none on its way, the price is right: save the intent, then buy."""
     replacing = operations.replacement(s) is not None and s.machine is None
     if not s.wants_running and (s.machine_id is None or replacing):
-        message = "nothing is bought while powerState is Stopped"
-        return settle(s, Phase.STOPPED, Reason.STOPPED, message, Outcome.STOPPED)
+        reason, why = why_down(s)
+        message = f"nothing is bought, {why}"
+        return settle(s, Phase.STOPPED, reason, message, Outcome.STOPPED)
     if not _must_buy(s) or not isinstance(s.plan, Order):
         return None
     attempt = _next_attempt(s)

@@ -9,8 +9,10 @@ from gpuinstance.api.status import Operation
 from gpuinstance.api.words import OperationPhase, OperationType, Outcome, Phase, PowerState
 from gpuinstance.core import operations
 from gpuinstance.core.decision import Action, Decision, Restart, Start, Stop
+from gpuinstance.core.expiry import is_protected
 from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.rules.answers import PLACING, settle, stuck, wait
+from gpuinstance.core.rules.spending import cannot_start, price_when_started
 from gpuinstance.core.snapshot import Snapshot
 
 _SHOWN = {
@@ -126,7 +128,7 @@ def _failed(s: Snapshot, reason: Reason, message: str) -> dict[str, Any]:
 
 
 def stop_when_unwanted(s: Snapshot) -> Decision | None:
-    """`powerState: Stopped`: bring the machine down; once down, the object is settled."""
+    """`powerState: Stopped`, or the machine has served: bring it down; once down, the object is settled."""
     machine = s.machine
     if s.wants_running or machine is None:
         return None
@@ -137,11 +139,12 @@ def stop_when_unwanted(s: Snapshot) -> Decision | None:
     if machine.state is MachineState.STOPPED:
         handled = s.status.handled_actions.model_copy(update={"restart": s.spec.actions.restart})
         applied = s.status.applied.model_copy(update={"power_state": PowerState.STOPPED})
+        reason, why = why_down(s)
         return settle(
             s,
             Phase.STOPPED,
-            Reason.STOPPED,
-            f"machine {machine.id} is down, as powerState asks; what is kept of it is still billed",
+            reason,
+            f"machine {machine.id} is down, {why}; what is kept of it is still billed",
             Outcome.STOPPED,
             **operations.end(s),
             applied=applied,
@@ -149,12 +152,20 @@ def stop_when_unwanted(s: Snapshot) -> Decision | None:
             endpoints=None,
             health_check=None,
         )
-    message = f"stopping machine {machine.id}"
+    message = f"stopping machine {machine.id}" + (f": {s.over.words}" if s.over is not None else "")
     stopping = s.in_flight(OperationType.STOP)
     if stopping is not None and not operations.is_shown(stopping, machine, s):
         return wait(s, Phase.STOPPING, Reason.STOPPING, message)
     # Not asked yet, or asked without any effect by now: a machine that should be down is billed.
     return _act(s, OperationType.STOP, Stop(machine.id), Phase.STOPPING, Reason.STOPPING, message)
+
+
+def why_down(s: Snapshot) -> tuple[Reason, str]:
+    """Return why the machine should be down, as a reason and in words."""
+    if s.spec.power_state is PowerState.STOPPED or s.over is None:
+        return Reason.STOPPED, "as powerState asks"
+    kept = "; deletionProtection keeps this object" if is_protected(s.instance) else ""
+    return s.over.reason, f"because {s.over.words}{kept}"
 
 
 def start_when_wanted(s: Snapshot) -> Decision | None:
@@ -202,7 +213,10 @@ def _is_of(operation: Operation | None, kind: OperationType) -> bool:
 
 
 def start_machine(s: Snapshot, machine: Machine, message: str, *, token: str | None = None, **more: Any) -> Decision:
-    """Save the intent to start the machine, and start it."""
+    """Save the intent to start the machine, and start it; or say why it may not cost what it would."""
+    if (refusal := cannot_start(s, machine, exited=has_exited(s))) is not None:
+        return refusal
+    more |= price_when_started(s)
     operation = s.in_flight(OperationType.START)
     token = token or (operation.token if operation is not None else None)
     action = Start(machine.id)

@@ -40,6 +40,8 @@ def stay_idle_when_blind(s: Snapshot) -> Decision | None:
     outcome, ready = Outcome.READY if s.was_ready else s.status.outcome, s.status.condition("Ready")
     if outcome in _KEPT and passing and s.status.observed_generation == s.generation and not s.deleting:
         phase, status, reason = _KEPT[outcome]
+        if outcome is Outcome.STOPPED and ready is not None:
+            reason = Reason(ready.reason)  # It says why: powerState, or spec.expiry.
         message = ready.message if ready else view.message
         verdict = Verdict(phase, status, reason, message, outcome=outcome, synced=synced)
         return Decision(status=write(s, verdict), requeue_after=_LOOK_AGAIN)

@@ -42,8 +42,8 @@ def take_note_of_upgrade(s: Snapshot) -> Decision | None:
         }
     )
     if (instance.product_id, instance.billing_mode) != (recorded.product_id, recorded.billing_mode):
-        # What it costs now was never quoted; the price of the former plan would be wrong.
-        instance = instance.model_copy(update={"hourly_price": None})
+        # The price of the former plan would be wrong; the new one is known where the price list has said it.
+        instance = instance.model_copy(update={"hourly_price": upgrade.hourly_price})
     applied = s.status.applied
     if upgrade.ports is not None:
         applied = applied.model_copy(update={"upgraded_ports": upgrade.ports})

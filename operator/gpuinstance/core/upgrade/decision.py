@@ -19,6 +19,8 @@ class UpgradeNeed(Enum):
     """The plans that the machine may be moved to."""
     QUOTE = auto()
     """What a directly paid change costs."""
+    BUDGET = auto()
+    """What the namespace may cost, and what its other instances cost."""
     ORDER = auto()
     """The open upgrade order of the machine, if there is one."""
     SOFTWARE = auto()

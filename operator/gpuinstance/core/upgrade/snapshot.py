@@ -18,6 +18,7 @@ from gpuinstance.api.upgrade_status import InstanceUpgradeStatus, UpgradeCall
 from gpuinstance.api.upgrade_words import CallType
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import OperationPhase
+from gpuinstance.core.budget import Budget
 from gpuinstance.core.model import Machine, Plan, Software, UpgradeOrder
 from gpuinstance.core.snapshot import Blind, HealthReport, Refusal, Seen
 
@@ -39,6 +40,8 @@ class UpgradeLimits:
     can_change_ports: bool
     can_grow_disk: bool
     can_switch_to_monthly: bool
+    asks_budget: bool = False
+    """True: namespaces may have a budget, which is asked before money is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class UpgradeSnapshot:
     fresh: MachineSeen | None = None
     plans: Sequence[Plan] | None = None
     quote: Quote | None = None
+    budget: Budget | None = None
+    """What the instance's namespace may cost."""
     order: OrderSeen | None = None
     software: Software | Refusal | None = None
     health: HealthReport | None = None

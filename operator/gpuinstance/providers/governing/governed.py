@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from gpuinstance.api.words import BillingMode
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import (
     Listing,
     Machine,
@@ -85,6 +86,10 @@ class Governed:
     async def get_machine(self, machine_id: str) -> Machine:
         """One machine with its addresses."""
         return await self._ask(Lane.CHANGES, "get_machine", machine_id, lambda: self._inner.get_machine(machine_id))
+
+    async def get_access(self, machine_id: str) -> Access:
+        """The ways into a running machine."""
+        return await self._ask(Lane.CHANGES, "get_access", machine_id, lambda: self._inner.get_access(machine_id))
 
     async def list_plans(self, machine_id: str) -> Sequence[Plan]:
         """The plans that the machine may be moved to."""

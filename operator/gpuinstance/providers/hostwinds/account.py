@@ -12,9 +12,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from gpuinstance.api.reasons import Reason
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.providers.answers import Call, unusable
 from gpuinstance.providers.base import IncompleteListing, NotFound, Rejected, WrongState
+from gpuinstance.providers.hostwinds.access import AccessAnswer
 from gpuinstance.providers.hostwinds.catalogue import OrderAnswer
 from gpuinstance.providers.hostwinds.envelope import confirm, content
 from gpuinstance.providers.hostwinds.errors import HOSTWINDS
@@ -70,6 +72,21 @@ class Account:
         if await self.is_valid(machine_id):
             raise unusable(Call("get server"), HOSTWINDS, f"server {machine_id} is valid, and is not shown")
         raise _denied(machine_id)
+
+    async def access(self, machine_id: str) -> Access:
+        """The ways into one server; raises NotFound as `look` does."""
+        call = Call("get access", missing=Reason.INSTANCE_LOST)
+        try:
+            answer = await self.ask(call, "get_instance", serviceid=machine_id)
+        except NotFound:
+            answer = None
+        if not answer:
+            await self.look(machine_id)  # raises what it means that nothing is shown
+            raise unusable(call, HOSTWINDS, f"server {machine_id} is shown, and was not a moment ago")
+        server = parsed(AccessAnswer, answer, call)
+        if server.serviceid != machine_id:
+            raise unusable(call, HOSTWINDS, "the answer is about another server")
+        return server.to_access()
 
     async def is_valid(self, machine_id: str) -> bool:
         """Whether the provider knows the id; raises where it does not clearly say so."""

@@ -20,6 +20,7 @@ import httpx
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import (
     Listing,
     Machine,
@@ -58,6 +59,7 @@ CAPABILITIES = Capabilities(
     publishes_ports=False,
     create_returns_id=False,
     rebuilds_in_place=True,
+    bills_stopped=True,
     upgrades_are_ordered=True,
 )
 """What the API offers. The size of a disk is the plan's business, so that here it has no limit."""
@@ -112,6 +114,10 @@ class Hostwinds:
     async def get_machine(self, machine_id: str) -> Machine:
         """One server with its address; raises NotFound on Hostwinds' own word only, given twice."""
         return await self._account.look(machine_id)
+
+    async def get_access(self, machine_id: str) -> Access:
+        """The way in by SSH: the server's own address, and the root password that is shown with it."""
+        return await self._account.access(machine_id)
 
     async def list_products(self, *, name: str, gpu_count: int, mode: BillingMode) -> Sequence[Product]:
         """Plans whose name contains `name`. There are none with several GPUs, or of another billing mode."""

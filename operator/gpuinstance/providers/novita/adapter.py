@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import BillingMode
+from gpuinstance.core.access import Access
 from gpuinstance.core.model import Listing, Machine, Order, Port, Product, Region, Software, Template
 from gpuinstance.providers.answers import Call, unusable
 from gpuinstance.providers.base import Capabilities, IncompleteListing, Rejected
@@ -29,6 +30,7 @@ from gpuinstance.providers.http_json import JsonEdge
 from gpuinstance.providers.lacking import WithoutOrderedUpgrades, WithoutRebuilds, unsupported
 from gpuinstance.providers.lenient import Wire
 from gpuinstance.providers.novita import requests
+from gpuinstance.providers.novita.access import AccessAnswer
 from gpuinstance.providers.novita.catalogue import ClustersAnswer, ProductsAnswer, RegistryAuthsAnswer, TemplateAnswer
 from gpuinstance.providers.novita.errors import NOVITA
 from gpuinstance.providers.novita.wire import CreateAnswer, MachineAnswer, PageAnswer
@@ -108,6 +110,14 @@ class Novita(WithoutRebuilds, WithoutOrderedUpgrades):
         if answer.id != machine_id:
             raise unusable(call, NOVITA, "the answer is about another instance")
         return answer.to_machine()
+
+    async def get_access(self, machine_id: str) -> Access:
+        """The ways into one running machine: what the same answer holds beside the machine."""
+        call = Call("get access", missing=Reason.INSTANCE_LOST)
+        answer = await self._read(call, "/gpu/instance", {"instanceId": machine_id}, AccessAnswer)
+        if answer.id != machine_id:
+            raise unusable(call, NOVITA, "the answer is about another instance")
+        return answer.to_access()
 
     async def list_products(self, *, name: str, gpu_count: int, mode: BillingMode) -> Sequence[Product]:
         """Products whose name contains something like `name`, for so many GPUs and that billing mode."""

@@ -11,12 +11,13 @@ from gpuinstance.api.v1alpha1 import FINALIZER
 from gpuinstance.api.words import BillingCycle
 from gpuinstance.core.decision import OrderUpgrade
 from gpuinstance.core.model import Machine
-from gpuinstance.core.pricing import money
+from gpuinstance.core.pricing import HOURS, HOURS_PER_MONTH, money
 from gpuinstance.core.upgrade import calls
 from gpuinstance.core.upgrade.answers import fail, need, stall, succeed, wait
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
 from gpuinstance.core.upgrade.rules.direct import change_directly
 from gpuinstance.core.upgrade.rules.ready import not_ready_for_change
+from gpuinstance.core.upgrade.rules.spending import beyond_hourly_limits, per_hour, price_after, priced
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
 from gpuinstance.core.upgrade.target import (
     Impossible,
@@ -82,7 +83,9 @@ def _begin_order(s: UpgradeSnapshot, machine: Machine) -> UpgradeDecision:
         return fail(s, target.reason, target.message)
     if is_resized_to(machine, target, shape_of(machine)):
         return _same_sizes(s, machine, target)
-    if (refusal := _too_expensive(s, price_step(s.plans, target.product_id, _cycle(s)))) is not None:
+    step = price_step(s.plans, target.product_id, _cycle(s))
+    price = price_after(s, step, HOURS[_cycle(s)])
+    if (refusal := _too_expensive(s, step) or beyond_hourly_limits(s, price)) is not None:
         return refusal
     if s.order is None:
         return need(s, UpgradeNeed.ORDER)
@@ -99,7 +102,7 @@ def _begin_order(s: UpgradeSnapshot, machine: Machine) -> UpgradeDecision:
         action=OrderUpgrade(machine.id, choice_of(plan, target)),
         call=calls.begin(s, CallType.ORDER),
         payment_deadline=s.now + s.spec.payment.timeout,
-        **_accepted(s, machine, target),
+        **_accepted(s, machine, priced(target, price)),
     )
 
 
@@ -122,11 +125,16 @@ def _begin_directly(s: UpgradeSnapshot, machine: Machine) -> UpgradeDecision:
     done = s.spec.target.image is None and s.spec.target.rootfs_expand_gb is None
     if done and has_changed_to(machine, target, before, restarted=False):
         return _nothing_to_do(s, machine, target)
-    if s.spec.target.billing is not None:
+    billing = s.spec.target.billing
+    if billing is not None:
         if s.quote is None:
             return need(s, UpgradeNeed.QUOTE)
-        if (refusal := _too_expensive(s, s.quote.total, unknown_is_too_much=True)) is not None:
+        total = s.quote.total
+        price = per_hour(total, HOURS_PER_MONTH * billing.months) if total is not None else None
+        refusal = _too_expensive(s, total, unknown_is_too_much=True) or beyond_hourly_limits(s, price)
+        if refusal is not None:
             return refusal
+        target = priced(target, price)
     if (unguarded := _wait_for_finalizer(s)) is not None:
         return unguarded
     return change_directly(s, machine, target, _accepted(s, machine, target))

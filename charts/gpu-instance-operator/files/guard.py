@@ -1,0 +1,61 @@
+"""Ends with 1 while there are objects that nobody would operate any more after `helm uninstall`, and names them.
+
+Runs in the operator's image as a Job before the uninstall, with the operator's rights. Arguments: the namespaces
+that are served; none for all. It changes nothing.
+"""
+
+import sys
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+KINDS = ("gpuinstances", "instanceupgrades")
+SHOWN = 10
+NOT_FOUND = 404
+
+
+def left(api: client.CustomObjectsApi, namespaces: list[str]) -> list[str]:
+    """Return the objects as `plural/name in namespace`. Raises ApiException."""
+    found = []
+    for plural in KINDS:
+        try:
+            if namespaces:
+                lists = [
+                    api.list_namespaced_custom_object("gpuinstance.dev", "v1alpha1", it, plural) for it in namespaces
+                ]
+            else:
+                lists = [api.list_cluster_custom_object("gpuinstance.dev", "v1alpha1", plural)]
+        except ApiException as error:
+            if error.status != NOT_FOUND:  # without the CRDs there is nothing to forget
+                raise
+            continue
+        metadata = [item["metadata"] for answer in lists for item in answer["items"]]
+        found += [f"{plural}/{it['name']} in {it['namespace']}" for it in metadata]
+    return found
+
+
+def main() -> None:
+    """Judge, and say why not."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        config.load_kube_config()
+    try:
+        found = left(client.CustomObjectsApi(), sys.argv[1:])
+    except (ApiException, HTTPError) as error:
+        sys.exit(f"the uninstall is refused, because nobody knows what would be left: {error}")
+    if found:
+        where = [f"--namespace {it}" for it in sys.argv[1:]] or ["--all-namespaces"]
+        deleting = " && ".join(f"kubectl delete iup,gpui --all {it}" for it in where)
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        sys.exit(
+            "the uninstall is refused, because these would be left without an operator:"
+            f" {', '.join(found[:SHOWN])}{more}. Machines would be billed on, and the objects could not be deleted."
+            f" Delete them first, which returns when every machine is gone: {deleting}. To uninstall all the same,"
+            " for example to install again at once, add --no-hooks"
+        )
+    sys.stdout.write("nothing would be left behind\n")
+
+
+main()

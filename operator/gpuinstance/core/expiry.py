@@ -1,0 +1,153 @@
+"""When a machine has served, by `spec.expiry`: its time is over, or nobody has used it for long.
+
+Pure, over the object and a moment; asked by `snapshot`, by the rules in `rules.expiry` and by `conditions`.
+A ttl is over by the clock alone, so that nothing about it has to be remembered. That a machine is idle is
+found out once, while it runs, and remembered in the status: it must not come up again by being down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gpuinstance.api.base import format_duration
+from gpuinstance.api.expiry import LAST_USED, ExpiryStatus
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.v1alpha1 import GPUInstance
+from gpuinstance.api.words import ExpiryAction, Management, OperationPhase, OperationType
+
+_LONGEST_WARNING = timedelta(minutes=10)
+_SHARE_OF_WARNING = 10
+"""The end is announced when a tenth of the time is left, and at most ten minutes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Why a machine has served."""
+
+    reason: Reason
+    words: str
+
+
+def over(instance: GPUInstance, now: datetime) -> Over | None:
+    """Return why the machine has served, or None while it may run. Only managed machines expire."""
+    spec, status = instance.spec, instance.status
+    if spec.expiry is None or spec.managed is not Management.FULL:
+        return None
+    end = expires_at(instance, status.created_at)
+    if end is not None and end <= now and not _is_being_replaced(instance):
+        assert spec.expiry.ttl is not None
+        words = f"spec.expiry.ttl of {format_duration(spec.expiry.ttl)} was over at {_moment(end)}"
+        return Over(Reason.EXPIRED, words)
+    found = status.expiry
+    if spec.expiry.idle_after is None or found is None or found.idle_at is None:
+        return None
+    used = last_used(instance)
+    used_since = used is not None and used > found.idle_at
+    if used_since or found.idle_generation != instance.metadata.generation:
+        return None
+    words = f"at {_moment(found.idle_at)} it had not been used for {format_duration(spec.expiry.idle_after)}"
+    return Over(Reason.IDLE, f"{words} (spec.expiry.idleAfter)")
+
+
+def will_be_deleted(instance: GPUInstance) -> bool:
+    """True if the object itself goes once its machine has served; deletionProtection comes first."""
+    expiry = instance.spec.expiry
+    return expiry is not None and expiry.action is ExpiryAction.DELETE and not instance.spec.deletion_protection
+
+
+def is_protected(instance: GPUInstance) -> bool:
+    """True if the object would be deleted and is not, because of its deletionProtection."""
+    expiry = instance.spec.expiry
+    return expiry is not None and expiry.action is ExpiryAction.DELETE and instance.spec.deletion_protection
+
+
+def expires_at(instance: GPUInstance, created_at: datetime | None) -> datetime | None:
+    """Return when the ttl of a machine that was bought at that moment is over; None where there is no end."""
+    expiry = instance.spec.expiry
+    if expiry is None or expiry.ttl is None or created_at is None:
+        return None
+    return created_at.replace(microsecond=0) + expiry.ttl
+
+
+def last_used(instance: GPUInstance) -> datetime | None:
+    """Return when the machine was last used, by its annotation; None where nobody says so readably."""
+    try:
+        moment = datetime.fromisoformat(instance.metadata.annotations.get(LAST_USED, ""))
+    except ValueError:
+        return None
+    return moment.replace(microsecond=0) if moment.tzinfo is not None else None
+
+
+def idle_from(instance: GPUInstance) -> datetime | None:
+    """Return the moment at which a machine that is up will be idle; None where nothing is known of its use."""
+    expiry, used, up = instance.spec.expiry, last_used(instance), instance.status.started_at
+    if expiry is None or expiry.idle_after is None or instance.spec.managed is not Management.FULL:
+        return None
+    if used is None or up is None:
+        return None
+    return max(used, up) + expiry.idle_after
+
+
+def tell_expiry(
+    instance: GPUInstance, now: datetime, *, created_at: datetime | None, ends: bool, machine: str
+) -> ExpiryStatus | None:
+    """Return what the status says: of a machine bought at that moment, which a warning names where it may still end.
+
+    `ends` is False for a machine that is down already, or is not to be touched.
+    """
+    if instance.spec.expiry is None or instance.spec.managed is not Management.FULL:
+        return None
+    found, reached = instance.status.expiry, over(instance, now)
+    idle = found if found is not None and reached is not None and reached.reason is Reason.IDLE else None
+    status = ExpiryStatus(
+        expires_at=expires_at(instance, created_at),
+        warning=_warning(instance, now, created_at, machine) if ends and reached is None else None,
+        idle_at=idle.idle_at if idle is not None else None,
+        idle_generation=idle.idle_generation if idle is not None else None,
+    )
+    return status if status != ExpiryStatus() else None
+
+
+def next_moment(instance: GPUInstance, now: datetime) -> datetime | None:
+    """Return when something is to be said or done next because of `spec.expiry`; None if nothing is known to be."""
+    moments = [at for end, lead in _ends(instance, instance.status.created_at) for at in (end - lead, end) if at > now]
+    return min(moments, default=None)
+
+
+def _ends(instance: GPUInstance, created_at: datetime | None) -> list[tuple[datetime, timedelta]]:
+    """Return each moment at which the machine will have served, and how long before it that is announced."""
+    expiry = instance.spec.expiry
+    if expiry is None or instance.spec.managed is not Management.FULL:
+        return []
+    spans = (
+        (expires_at(instance, created_at), expiry.ttl),
+        (idle_from(instance), expiry.idle_after),
+    )
+    return [
+        (end, min(_LONGEST_WARNING, span / _SHARE_OF_WARNING))
+        for end, span in spans
+        if end is not None and span is not None
+    ]
+
+
+def _warning(instance: GPUInstance, now: datetime, created_at: datetime | None, machine: str) -> str | None:
+    near = [end for end, lead in _ends(instance, created_at) if end - lead <= now < end]
+    if not near:
+        return None
+    end = min(near)
+    what = "this object is deleted" if will_be_deleted(instance) else f"machine {machine} is stopped"
+    if end == expires_at(instance, created_at):
+        return f"{what} at {_moment(end)}, when spec.expiry.ttl is over: raise it to run the machine longer"
+    return f"{what} at {_moment(end)} if it is not used before (spec.expiry.idleAfter): renew annotation {LAST_USED}"
+
+
+def _is_being_replaced(instance: GPUInstance) -> bool:
+    """True while another machine is on its way, whose own time has not begun."""
+    operation = instance.status.operation
+    under_way = operation is not None and operation.phase is not OperationPhase.FAILED
+    return under_way and operation is not None and operation.type is OperationType.RECREATE
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

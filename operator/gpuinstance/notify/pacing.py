@@ -1,0 +1,92 @@
+"""How often a receiver is tried, and how much may be under way to it at once.
+
+One that fails is left alone for longer and longer, by all who have something for it; so are single
+notifications. No receiver, however slow, takes more than a few of the places from the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+MOST_PER_HOST = 8
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 3600.0
+_LONGEST_REST = 300.0
+LONGEST_ASKED = 86_400.0
+_MOST_RESTING = 2000
+
+Waiting = TypeVar("Waiting")
+
+
+def pause(failures: int, jitter: float) -> float:
+    """Return the seconds until the next try, after so many in a row that failed: 5 s, doubling to an hour.
+
+    `jitter` is a factor around 1.
+    """
+    return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures - 1, 20)) * jitter)
+
+
+@dataclass(slots=True)
+class _Rest:
+    failures: int
+    until: float
+
+
+class Rests:
+    """Addresses that are left alone for a while. `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._resting: dict[str, _Rest] = {}
+
+    def left(self, url: str) -> float:
+        """Return for how many seconds the address is still to be left alone."""
+        rest = self._resting.get(url)
+        return 0.0 if rest is None else max(0.0, rest.until - self._clock())
+
+    def failed(self, url: str, asked_for: float | None) -> None:
+        """The address has no time now; `asked_for` are the seconds that it asks for itself."""
+        failures = self._resting[url].failures + 1 if url in self._resting else 1
+        seconds = min(_LONGEST_REST, _FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
+        seconds = max(seconds, min(asked_for or 0.0, LONGEST_ASKED))
+        self._resting.pop(url, None)
+        self._resting[url] = _Rest(failures, self._clock() + seconds)
+        while len(self._resting) > _MOST_RESTING:
+            del self._resting[next(iter(self._resting))]
+
+    def answered(self, url: str) -> None:
+        """The address has answered."""
+        self._resting.pop(url, None)
+
+
+class Doors(Generic[Waiting]):
+    """How many are on their way to each host, and who waits for one of these places."""
+
+    def __init__(self, most: int = MOST_PER_HOST) -> None:
+        self._most = most
+        self._inside: defaultdict[str, int] = defaultdict(int)
+        self._queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
+
+    def enter(self, host: str, who: Waiting) -> bool:
+        """Take a place; False if there is none, and then `leave` will hand one over."""
+        if self._inside[host] >= self._most:
+            self._queues[host].append(who)
+            return False
+        self._inside[host] += 1
+        return True
+
+    def leave(self, host: str) -> Waiting | None:
+        """Give a place back; return to whom it is handed over, who has to leave in turn."""
+        queue = self._queues.get(host)
+        if queue:
+            following = queue.popleft()
+            if not queue:
+                del self._queues[host]
+            return following
+        self._inside[host] -= 1
+        if not self._inside[host]:
+            del self._inside[host]
+        return None

@@ -1,0 +1,43 @@
+"""Where a notification goes and what signs it, read from the Secrets as they are now.
+
+So a changed Secret takes effect with the next try. Whatever is read is kept out of the log from then on.
+"""
+
+from __future__ import annotations
+
+from gpuinstance.api.notifications import Notification
+from gpuinstance.logs import keep_secret
+from gpuinstance.notify.letters import ReadSecret, SecretUnreadable
+from gpuinstance.notify.signing import PREFIX, SecretMalformed, secrets_in
+
+
+class NotReady(Exception):
+    """A Secret is missing, or holds nothing usable; the message says which and what."""
+
+
+async def prepared(destination: Notification, namespace: str, read_secret: ReadSecret) -> tuple[str, tuple[bytes, ...]]:
+    """Return address and signing secrets of a destination. Raises NotReady."""
+    reference = destination.signing_secret_ref
+    text = await _read(read_secret, namespace, reference.name, reference.key)
+    for word in text.split():
+        keep_secret(word.removeprefix(PREFIX))
+    try:
+        secrets = secrets_in(text)
+    except SecretMalformed as error:
+        raise NotReady(f"{reference.key} in Secret {namespace}/{reference.name} cannot sign: {error}") from None
+    if destination.url_from is None:
+        return destination.url or "", secrets
+    source = destination.url_from.secret_key_ref
+    url = await _read(read_secret, namespace, source.name, source.key)
+    keep_secret(url)
+    return url, secrets
+
+
+async def _read(read_secret: ReadSecret, namespace: str, name: str, key: str) -> str:
+    try:
+        text = await read_secret(namespace, name, key)
+    except SecretUnreadable:
+        raise NotReady(f"Secret {namespace}/{name} cannot be read for now") from None
+    if text is None:
+        raise NotReady(f"Secret {namespace}/{name} does not exist, or has no key {key}")
+    return text

@@ -1,0 +1,1 @@
+"""Alerts, dashboard and runbooks, held against the real Prometheus engine."""

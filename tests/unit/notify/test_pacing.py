@@ -1,0 +1,63 @@
+"""How long a receiver is left alone, and how many may be on their way to it."""
+
+from __future__ import annotations
+
+from gpuinstance.notify.pacing import Doors, Rests, pause
+
+
+def test_pauses_double_from_five_seconds_to_an_hour() -> None:
+    """Stretched or shortened by the jitter; within a day there are some thirty tries."""
+    assert [pause(failures, 1.0) for failures in (1, 2, 3, 4)] == [5, 10, 20, 40]
+    assert pause(100, 1.0) == 3600
+    assert pause(1, 0.5) == 2.5
+    tries, passed = 0, 0.0
+    while passed < 86_400:
+        tries += 1
+        passed += pause(tries, 1.0)
+    assert 30 <= tries <= 40
+
+
+def test_an_address_rests_longer_with_each_failure_and_not_at_all_once_it_answers() -> None:
+    """Up to five minutes, unless it asks for more itself."""
+    now = [0.0]
+    rests = Rests(lambda: now[0])
+    assert rests.left("a") == 0
+    rests.failed("a", None)
+    assert rests.left("a") == 5
+    rests.failed("a", None)
+    assert rests.left("a") == 10
+    now[0] = 7.0
+    assert rests.left("a") == 3
+    assert rests.left("b") == 0
+    for _ in range(20):
+        rests.failed("a", None)
+    assert rests.left("a") == 300
+    rests.failed("a", 1800.0)
+    assert rests.left("a") == 1800
+    rests.failed("a", 1e9)
+    assert rests.left("a") == 86_400
+    rests.answered("a")
+    assert rests.left("a") == 0
+
+
+def test_what_is_known_of_addresses_is_bounded() -> None:
+    """The ones that failed longest ago are forgotten."""
+    rests = Rests(lambda: 0.0)
+    for number in range(3000):
+        rests.failed(str(number), None)
+    assert rests.left("0") == 0
+    assert rests.left("2999") == 5
+
+
+def test_a_place_is_handed_on_to_who_waits() -> None:
+    """In order; and given back once nobody waits."""
+    doors: Doors[str] = Doors(most=2)
+    assert [doors.enter("h", name) for name in "abcd"] == [True, True, False, False]
+    assert doors.enter("other", "e")
+    assert doors.leave("h") == "c"
+    assert doors.leave("h") == "d"
+    assert doors.leave("h") is None
+    assert doors.enter("h", "f")
+    assert not doors.enter("h", "g")
+    assert [doors.leave("h") for _ in range(3)] == ["g", None, None]
+    assert [doors.enter("h", name) for name in "xyz"] == [True, True, False]

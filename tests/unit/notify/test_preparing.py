@@ -1,0 +1,44 @@
+"""What is read from Secrets before a delivery is kept out of every log line from then on."""
+
+from __future__ import annotations
+
+import pytest
+
+from gpuinstance.logs import without_secrets
+from gpuinstance.notify import SecretUnreadable
+from gpuinstance.notify.preparing import NotReady, prepared
+from gpuinstance.notify.signing import secrets_in
+from tests.unit.notify.desk import destination
+from tests.webhooks import secret
+
+VALUES = {"signingSecret": f"{secret(1)} {secret(2)}", "url": "https://hooks.example/T0KEN-in-the-path"}
+
+
+async def read(namespace: str, name: str, key: str) -> str | None:
+    assert (namespace, name) == ("ml", "hooks")
+    return VALUES.get(key)
+
+
+async def test_address_and_secrets_are_read_and_kept_secret() -> None:
+    """Each secret on its own, as it may turn up anywhere."""
+    url, secrets = await prepared(destination(url=None), "ml", read)
+    assert url == VALUES["url"]
+    assert secrets == secrets_in(VALUES["signingSecret"])
+    for value in (url, secret(1), secret(2).removeprefix("whsec_")):
+        assert value not in without_secrets(f"a line with {value} in it")
+
+
+async def test_an_address_in_the_spec_needs_no_secret() -> None:
+    """It is in plain sight."""
+    url, _ = await prepared(destination(), "ml", read)
+    assert url == "https://hooks.example/ops"
+
+
+async def test_what_cannot_be_read_is_said_without_details() -> None:
+    """The words land in the status."""
+
+    async def fail(*_: str) -> str | None:
+        raise SecretUnreadable("API server: 500 with a body")
+
+    with pytest.raises(NotReady, match=r"^Secret ml/hooks cannot be read for now$"):
+        await prepared(destination(), "ml", fail)
