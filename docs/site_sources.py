@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "mkdocs.yml"
+STYLE = ROOT / "docs" / "site.css"
 _RENAMED = {"README.md": "quickstart.md", "CONTRIBUTING.md": "development.md", "CHANGELOG.md": "changes.md"}
 _CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _TARGET = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
@@ -48,6 +49,7 @@ def lay_out(target: Path) -> int:
     for source, place in shown.items():
         _write(target / "pages" / place, _shown(source))
     shutil.copy(CONFIG, target / CONFIG.name)
+    shutil.copy(STYLE, target / "pages" / STYLE.name)
     return len(places) + len(shown)
 
 

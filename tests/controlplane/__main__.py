@@ -13,7 +13,8 @@ from tests.controlplane.progress import printer
 
 def main() -> None:
     """Start it, print how to reach it, and wait for Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # Ctrl-C too: a job in the background is begun without it
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="controlplane-") as scratch:
         directory = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
         try:

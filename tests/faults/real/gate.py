@@ -39,8 +39,8 @@ class Warden:
     fate: Fate = field(default_factory=Fate)
     lives: int = 0
     """Counts the deaths: what a dead process has sent is not carried on."""
-    released: Callable[[], Awaitable[None]] | None = None
-    """Called right before the finalizer of an instance goes."""
+    released: Callable[[str], Awaitable[None]] | None = None
+    """Called with the path of an instance right before its finalizer goes."""
     saved: Callable[[Mapping[str, Any]], None] = lambda _: None
     """Shown each object as the API server has saved it."""
 
@@ -129,7 +129,7 @@ class Gate:
         if warden.lives != life:
             return _silence(request)
         if call == "release" and warden.released is not None:
-            await warden.released()
+            await warden.released(request.path)
         answer = await self._forward(request, body)
         if kill is Point.AFTER_SEND:
             warden.fate.die()

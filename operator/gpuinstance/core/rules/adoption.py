@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.status import InstanceStatus, Operation
+from gpuinstance.api.status import HandledActions, InstanceStatus, Operation
 from gpuinstance.api.words import OperationPhase, OperationType, Phase
 from gpuinstance.core import operations
 from gpuinstance.core.decision import Decision, Delete, Need
@@ -68,7 +68,10 @@ def adopted(s: Snapshot, machine: Machine) -> dict[str, Any]:
     """Return what changes in the status when a machine that carries our name is found."""
     attempt = s.identity.attempt_of(machine.name) or 1
     recorded = s.status.instance
-    bought_now = recorded is not None and recorded.id is None and recorded.name == machine.name
+    # A mere note that nobody has looked yet bears the name as well, and knows nothing of a purchase.
+    bought_now = (
+        s.status.attempts > 0 and recorded is not None and recorded.id is None and recorded.name == machine.name
+    )
     base = recorded if bought_now and recorded is not None else InstanceStatus(name=machine.name)
     operation = s.operation
     if operation is not None and operation.type is OperationType.CREATE:
@@ -87,12 +90,20 @@ def adopted(s: Snapshot, machine: Machine) -> dict[str, Any]:
             }
         ),
         "attempts": max(attempt, s.status.attempts),
+        "handled_actions": _handled(s),
         "operation": operation,
         "applied": s.status.applied if bought_now else applied_as_found(s, machine),
         "created_at": machine.created_at or s.now,
         "terminated_at": None,
         "endpoints": None,
     }
+
+
+def _handled(s: Snapshot) -> HandledActions:
+    """Return the tokens that were carried out. Where nobody knows, because the status was lost, all of them: to
+    recreate a machine once more would cost its disk, and to ask again costs a person a word.
+    """
+    return s.status.handled_actions if s.status.attempts > 0 else HandledActions(**s.spec.actions.model_dump())
 
 
 def wait_for_unconfirmed_create(s: Snapshot) -> Decision | None:
