@@ -13,6 +13,7 @@ from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, Outcome
 from gpuinstance.cli.advice import is_behind, show_advice
 from gpuinstance.cli.screen import Row, Screen, Style, Text, ago, span
+from gpuinstance.cli.why_beside import show_beside
 
 _QUIET = frozenset({Outcome.STOPPED, Outcome.SUSPENDED})
 _GOOD = (ConditionType.READY, ConditionType.SYNCED, ConditionType.HEALTHY)
@@ -25,6 +26,7 @@ def show_why(instance: GPUInstance, screen: Screen, now: datetime) -> None:
     _conditions(instance, screen, now)
     _health(instance, screen, now)
     _machine(instance, screen)
+    show_beside(instance, screen, now)
     show_advice(instance, screen, now)
 
 
