@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.v1alpha1 import KIND, GPUInstance
-from gpuinstance.core.budget import Budget, read_limit, spend_of
+from gpuinstance.core.budget import Budget, read_limit, spend_of, upgraded_price
 from gpuinstance.known import Known
 from gpuinstance.kube import Body, Forbidden, Key, Kube, version_of
 from gpuinstance.providers.shelf import Shelf
@@ -162,10 +162,10 @@ class Budgets:
     def _counts(self, body: Body) -> Decimal | None:
         """Return what an instance counts for: what is saved, or more if that is about to be saved or upgraded to."""
         metadata = body["metadata"]
-        least = self._claims.get(metadata["uid"], Decimal(0))
-        for upgrade in self._known.upgrades_of(metadata["namespace"], metadata["name"]):
-            least = max(least, _price_of(upgrade))
-        saved = self._spend(body)
+        saved, machine = self._spend(body), (body.get("status") or {}).get("instance") or {}
+        upgrades = self._known.upgrades_of(metadata["namespace"], metadata["name"])
+        upgraded = upgraded_price(upgrades, machine, is_billed=saved != 0)
+        least = max(self._claims.get(metadata["uid"], Decimal(0)), upgraded)
         return max(saved, least) if saved is not None else least or None
 
     def _spend(self, body: Body) -> Decimal | None:
@@ -175,10 +175,3 @@ class Budgets:
             spend = spend_of(body.get("spec") or {}, body.get("status") or {}, bill_stopped=self._bill_stopped)
             known = self._spends[uid] = (version, spend)
         return known[1]
-
-
-def _price_of(upgrade: Body) -> Decimal:
-    """Return what the machine will cost by an upgrade that has begun and not ended."""
-    status = upgrade.get("status") or {}
-    price = (status.get("target") or {}).get("hourlyPrice") if not status.get("completedAt") else None
-    return Decimal(price) if price is not None else Decimal(0)

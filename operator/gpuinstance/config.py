@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     """The full address: every call goes there."""
     namespaces: Annotated[list[str], BeforeValidator(_from_json)] = []
     """Namespaces to serve, as a JSON list; empty for all."""
-    shared_credentials_namespace: str | None = None
+    shared_credentials_namespace: str | None = Field(None, pattern="^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")
     """Where shared Secrets `<provider>-credentials` are; each lists in its key `namespaces` who may use it."""
 
     poll_seconds: float = Field(60, ge=1, le=_DAY)

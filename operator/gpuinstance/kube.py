@@ -167,6 +167,8 @@ class Kube:
 
     async def get_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return a Secret's data, decoded; None if it does not exist."""
+        if _leads_elsewhere(name):
+            return None
         try:
             async with translated():
                 secret = await self._core.read_namespaced_secret(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
@@ -176,6 +178,8 @@ class Kube:
 
     async def get_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return a ConfigMap's data; None if it does not exist."""
+        if _leads_elsewhere(name):
+            return None
         try:
             async with translated():
                 found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
@@ -250,6 +254,11 @@ async def translated() -> AsyncIterator[None]:
 
 def _excerpt(body: object) -> str:
     return " ".join(str(body or "").split())[:300]
+
+
+def _leads_elsewhere(name: str) -> bool:
+    """Return whether the name, as part of a path, would name something else; no object is called so."""
+    return name in ("", ".", "..") or "/" in name
 
 
 def _decoded(value: str | bytes) -> bytes:

@@ -30,6 +30,8 @@ MOST_SECRETS = 512
 
 _SHORTEST_SECRET = 6
 """Shorter values are no secrets worth the name, and would blot out ordinary words."""
+_LONGEST_SECRET = 8192
+"""No line is so long that a longer value could stand in it whole."""
 
 _SHORTEST_TOLD = 4
 """The same where somebody knows that this very text may quote the value."""
@@ -164,7 +166,7 @@ _kept: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 def keep_secret(value: str) -> None:
     """From now on, let no line show this value: plain, escaped, URL-encoded or in base64."""
     value = value.strip()
-    if len(value) < _SHORTEST_SECRET:
+    if not _SHORTEST_SECRET <= len(value) <= _LONGEST_SECRET:
         return
     if value not in _kept:
         _kept[value] = _spellings(value)

@@ -24,6 +24,9 @@ Pass = Callable[[Key], Awaitable[timedelta | None]]
 STALL_SECONDS = 600.0
 """Every call of a pass is bounded in time; where objects wait and no pass ends for so long, none will."""
 
+_MOST_OUTDATED = 1000
+"""Entries of the heap that may stand for nothing before they are cleared away."""
+
 LONGEST_PASS_SECONDS = 1800.0
 """No chain of bounded calls takes so long: the pass hangs, and its object is forgotten in it."""
 
@@ -152,6 +155,10 @@ class WakeQueue:
             return
         self._alarms[key] = when
         heapq.heappush(self._heap, (when, next(self._order), key))
+        if len(self._heap) > 2 * len(self._alarms) + _MOST_OUTDATED:
+            # Alarms that are days away are set anew by each pass before; what they replace would stay for days.
+            self._heap = [entry for entry in self._heap if self._alarms.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
         self._alarm_changed.set()
 
     async def _ring(self) -> None:

@@ -126,6 +126,37 @@ def test_names_follow_the_release(helm: Helm) -> None:
     assert max(len(it["metadata"]["name"]) for it in long) <= 63
 
 
+def texts_of(node: Any, key: str = "") -> list[tuple[str, Any]]:
+    """Return what stands where Kubernetes wants a name or a label, each with its key."""
+    if isinstance(node, dict):
+        labels = key in ("labels", "matchLabels")
+        named = [(name, it) for name, it in node.items() if labels or name in NAMES]
+        return named + [it for name, inner in node.items() for it in texts_of(inner, name)]
+    if isinstance(node, list):
+        inner = [it for item in node for it in texts_of(item)]
+        return inner + ([(key, it) for it in node] if key == "resourceNames" else [])
+    return []
+
+
+NAMES = {"name", "namespace", "serviceAccountName", "priorityClassName", "value"}
+
+
+@pytest.mark.parametrize("name", ["everything", "namespaced"])
+def test_names_that_look_like_something_else_stay_names(helm: Helm, name: str) -> None:
+    """Digits alone, or a word of YAML, are a valid name: none becomes a number or a truth on its way."""
+    odd = {
+        "fullnameOverride": "1e3",
+        "nameOverride": "true",
+        "serviceAccount": {"name": "0x10"},
+        "priorityClassName": "7",
+        "watchNamespaces": ["123", "null"],
+        "settings": {"sharedCredentialsNamespace": "456"},
+    }
+    rendered = helm.manifests(values={**SETS[name], **odd}, release="789")
+    assert [(it["kind"], *text) for it in rendered for text in texts_of(it) if not isinstance(text[1], str)] == []
+    assert {it["metadata"]["namespace"] for it in rendered if it["kind"] == "Role"} == {"123", "null", "456", "789"}
+
+
 def test_the_image_is_named_by_tag_or_digest(helm: Helm) -> None:
     """The tag is the version of the program unless one is given; a digest wins."""
 

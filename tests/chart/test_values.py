@@ -124,6 +124,9 @@ REFUSED = [
     pytest.param({"settings": {"probeAllowedNetworks": "10.0.0.0/8"}}, "got string, want array", id="not a list"),
     pytest.param({"settings": {"probeAllowedNetworks": ["all"]}}, "does not match pattern", id="not a network"),
     pytest.param({"replicas": "two"}, "/replicas': got string, want integer", id="not a number"),
+    pytest.param(
+        {"settings": {"sharedCredentialsNamespace": "a/b"}}, "'a/b' does not match pattern", id="not a namespace"
+    ),
     pytest.param({"watchNamespaces": ["team-*"]}, "'team-\\*' does not match pattern", id="a pattern of names"),
     pytest.param({"watchNamespaces": ["a", "a"]}, "items at 0 and 1 are equal", id="a namespace twice"),
     pytest.param({"terminationGracePeriodSeconds": 30}, "minimum: got 30, want 60", id="killed at work"),

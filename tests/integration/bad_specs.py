@@ -59,6 +59,12 @@ REFUSED = [
     Refused(
         "an empty name of a Secret", {"credentialsRef": {"name": ""}}, "spec.credentialsRef.name", "at least 1 chars"
     ),
+    *(
+        Refused(
+            f"{name!r} as name of a Secret", {"credentialsRef": {"name": name}}, "spec.credentialsRef.name", "match"
+        )
+        for name in ("..", "team/key", "Team")
+    ),
     Refused("an unknown power state", {"powerState": "On"}, "spec.powerState", '"Running", "Stopped"'),
     Refused("a word for a truth", {"suspend": "yes"}, "spec.suspend", "must be of type boolean"),
     Refused("no GPU", {"gpuCount": 0}, "spec.gpuCount", "should be greater than or equal to 1"),

@@ -108,6 +108,33 @@ def test_everything_that_a_person_writes_is_bounded() -> None:
     assert unbounded == []
 
 
+NAMES = {
+    "trainer": True,
+    "9.a-b.c9": True,
+    "a" * 253: True,
+    "a" * 254: False,
+    "": False,
+    ".": False,
+    "..": False,
+    "a..b": False,
+    "a/b": False,
+    "-a": False,
+    "a-": False,
+    "Trainer": False,
+    "a\n": False,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_of_another_object_can_be_one(name: str) -> None:
+    """It is a DNS subdomain, as Kubernetes wants it; so it never leads to another path of the API server."""
+    node = SPEC["properties"]["credentialsRef"]["properties"]["name"]
+    allowed = node["minLength"] <= len(name) <= node["maxLength"] and re.search(
+        node["pattern"].replace("$", r"\Z"), name
+    )
+    assert bool(allowed) is NAMES[name]
+
+
 def test_every_rule_says_what_it_wants() -> None:
     """The expression alone would be shown to the user."""
     rules = [rule for _, node in ALL for rule in node.get("x-kubernetes-validations", [])]

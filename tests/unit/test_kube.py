@@ -244,6 +244,21 @@ async def test_what_does_not_exist_is_none_and_what_is_empty_is_empty() -> None:
             await api.get_config_map("default", "c")
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../secrets", "a/b"])
+async def test_a_name_that_would_lead_to_another_path_names_nothing(name: str) -> None:
+    """The client library puts a name into the path as it is: such a one is not asked for at all."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"metadata": {"name": "other"}, "data": {"apiKey": ""}})
+
+    async with api_server(answer) as api:
+        assert await api.get_secret("default", name) is None
+        assert await api.get_config_map("default", name) is None
+    assert asked == []
+
+
 async def test_a_namespace_is_read_for_its_annotations() -> None:
     """By its name, alone."""
     asked: list[str] = []

@@ -298,3 +298,14 @@ async def test_ten_thousand_objects_are_each_looked_at() -> None:
     await asyncio.sleep(60)
     assert len(bench.begun) == 20_000
     assert bench.most_at_once == 50
+
+
+@in_virtual_time
+async def test_alarms_that_are_days_away_do_not_pile_up() -> None:
+    """Each pass sets the alarm anew, as for an instance that expires in a week and is polled each minute."""
+    bench = Bench(workers=1, again=seconds(7 * 86_400))
+    for _ in range(5_000):
+        bench.queue.wake(A)
+        await asyncio.sleep(60)
+    assert len(bench.begun) == 5_000
+    assert len(bench.queue._heap) < 2_000

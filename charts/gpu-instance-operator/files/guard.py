@@ -13,26 +13,33 @@ from urllib3.exceptions import HTTPError
 KINDS = ("gpuinstances", "instanceupgrades")
 SHOWN = 10
 NOT_FOUND = 404
+TIMEOUT_SECONDS = 10
 
 
-def left(api: client.CustomObjectsApi, namespaces: list[str]) -> list[str]:
-    """Return the objects as `plural/name in namespace`. Raises ApiException."""
-    found = []
+def left(api: client.CustomObjectsApi, namespaces: list[str]) -> tuple[list[str], int]:
+    """Return objects as `plural/name in namespace`, some of each kind, and how many there are. Raises ApiException.
+
+    Of a list no more is asked for than is shown: all of a large cluster's would not fit into the memory of this Job.
+    """
+    found, count = [], 0
     for plural in KINDS:
+        kind = ("gpuinstance.dev", "v1alpha1")
+        how = {"limit": SHOWN, "_request_timeout": TIMEOUT_SECONDS}
         try:
             if namespaces:
-                lists = [
-                    api.list_namespaced_custom_object("gpuinstance.dev", "v1alpha1", it, plural) for it in namespaces
-                ]
+                lists = [api.list_namespaced_custom_object(*kind, it, plural, **how) for it in namespaces]
             else:
-                lists = [api.list_cluster_custom_object("gpuinstance.dev", "v1alpha1", plural)]
+                lists = [api.list_cluster_custom_object(*kind, plural, **how)]
         except ApiException as error:
             if error.status != NOT_FOUND:  # without the CRDs there is nothing to forget
                 raise
             continue
-        metadata = [item["metadata"] for answer in lists for item in answer["items"]]
-        found += [f"{plural}/{it['name']} in {it['namespace']}" for it in metadata]
-    return found
+        for answer in lists:
+            metadata = [item["metadata"] for item in answer["items"]]
+            found += [f"{plural}/{it['name']} in {it['namespace']}" for it in metadata]
+            more = 1 if answer["metadata"].get("continue") else 0  # the number of the others may be left out
+            count += len(metadata) + (answer["metadata"].get("remainingItemCount") or more)
+    return found, count
 
 
 def main() -> None:
@@ -42,20 +49,22 @@ def main() -> None:
     except config.ConfigException:
         config.load_kube_config()
     try:
-        found = left(client.CustomObjectsApi(), sys.argv[1:])
+        found, count = left(client.CustomObjectsApi(), sys.argv[1:])
     except (ApiException, HTTPError) as error:
         sys.exit(f"the uninstall is refused, because nobody knows what would be left: {error}")
     if found:
         where = [f"--namespace {it}" for it in sys.argv[1:]] or ["--all-namespaces"]
         deleting = " && ".join(f"kubectl delete iup,gpui --all {it}" for it in where)
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        shown = found[:SHOWN]
+        more = f" and {count - len(shown)} more" if count > len(shown) else ""
         sys.exit(
             "the uninstall is refused, because these would be left without an operator:"
-            f" {', '.join(found[:SHOWN])}{more}. Machines would be billed on, and the objects could not be deleted."
+            f" {', '.join(shown)}{more}. Machines would be billed on, and the objects could not be deleted."
             f" Delete them first, which returns when every machine is gone: {deleting}. To uninstall all the same,"
             " for example to install again at once, add --no-hooks"
         )
     sys.stdout.write("nothing would be left behind\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,8 +21,8 @@
 {{- end -}}
 
 {{- define "operator.selector" -}}
-app.kubernetes.io/name: {{ include "operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "operator.labels" -}}
@@ -70,7 +70,7 @@ the program reads it; JSON also spells numbers so that a whole one stays whole.
 {{- $_ := set $settings "probeAllowedNetworks" $networks -}}
 {{- end -}}
 - name: GPUINSTANCE_LEASE_NAME
-  value: {{ include "operator.fullname" . }}
+  value: {{ include "operator.fullname" . | quote }}
 - name: GPUINSTANCE_HTTP_LISTEN
   value: {{ printf ":%v" .Values.ports.http | quote }}
 {{- with .Values.watchNamespaces }}

@@ -96,5 +96,7 @@ Time = Annotated[
 ]
 """A moment, to the second, in UTC, as Kubernetes writes it."""
 
-ObjectName = Annotated[str, Field(min_length=1, max_length=253)]
-"""The name of a Kubernetes object in the same namespace."""
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)]
+"""The name of a Kubernetes object in the same namespace: a DNS subdomain (RFC 1123)."""

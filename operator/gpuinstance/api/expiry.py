@@ -54,6 +54,9 @@ class ExpiryStatus(ApiModel):
 
     expires_at: Time | None = Field(None, description="When `spec.expiry.ttl` is over.")
     warning: str | None = Field(None, description="What is about to happen, and how to prevent it.")
+    deletes_at: Time | None = Field(
+        None, description="When this object is deleted, as announced; with action `Delete` nothing goes unannounced."
+    )
     idle_at: Time | None = Field(None, description="When the machine was found idle; absent while it is not.")
     idle_generation: int | None = Field(
         None, description="The generation of the spec for which it was found idle; another one brings it up again."

@@ -6,7 +6,7 @@ Trouble, in words. How the requests travel is `connection`'s affair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,6 +40,10 @@ UPGRADES = Resource(UPGRADE_KIND, UPGRADE_PLURAL, f"/apis/{GROUP}/{VERSION}")
 EVENTS = Resource("Event", "events", "/api/v1")
 SECRETS = Resource("Secret", "secrets", "/api/v1")
 NAMESPACES = Resource("Namespace", "namespaces", "/api/v1", namespaced=False)
+
+
+Patience = float | Callable[[], float]
+"""Seconds for a page of a list: the same for each, or asked before each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +106,18 @@ class Cluster:
         *,
         labels: str | None = None,
         fields: str | None = None,
-        patience: float | None = None,
+        patience: Patience | None = None,
     ) -> Listing:
         """Return all objects of a kind, of a namespace or of the whole cluster, read in pages.
 
-        `labels` and `fields` are selectors, which the API server applies; `patience`: seconds for each page.
+        `labels` and `fields` are selectors, which the API server applies.
         """
         ask = partial(self._connection.ask, "GET", resource.path(namespace))
-        if patience is not None:
-            ask = partial(ask, patience=patience)
         query: dict[str, str | int] = {"limit": _PAGE, **_selectors(labels, fields)}
         items: list[Object] = []
         while True:
-            page = ask(query)
+            seconds = patience() if callable(patience) else patience
+            page = ask(query) if seconds is None else ask(query, patience=seconds)
             items += page["items"]
             following = page["metadata"].get("continue")
             if not following:

@@ -13,18 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from gpuinstance.cli.cluster import Cluster, Resource
+from gpuinstance.cli.cluster import Cluster, Patience, Resource
 from gpuinstance.cli.connection import Object
-from gpuinstance.cli.endings import ClusterTrouble
+from gpuinstance.cli.endings import ClusterTrouble, Exit
 
 Key = tuple[str, str]
 """Namespace and name."""
 Picture = Mapping[Key, Object]
 
 _ROUND = 30.0
-"""Seconds for one watch: a connection that is dead without a word is noticed after this."""
+"""Seconds for one watch, or a page of the first list: a connection that is dead without a word is noticed then."""
 _PATIENCE = 10.0
-"""Seconds for an answer to a list in between, and for the last look."""
+"""Seconds for a page of a list in between, and for the whole last look."""
+_FIRST_LOOK = 1.0
+"""Seconds that the first look has at least, where there is no time to wait."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _DOUBT = 5.0
 """Seconds for which a refusal is not taken for the last word: an API server that has just started does not know all
@@ -74,9 +76,9 @@ class Follower:
         """Yield the picture, again and again, the last one being that of the deadline.
 
         Between changes it comes at least once in half a minute. Raises ClusterTrouble if the first look fails, or if
-        what was allowed is allowed no longer.
+        what was allowed is allowed no longer; with the code TIMED_OUT if the time was over before the first look.
         """
-        self._list(None)
+        self._first_look()
         yield self._objects
         while (left := self._left()) > 0:
             try:
@@ -92,7 +94,33 @@ class Follower:
     def _left(self) -> float:
         return self.deadline - self.clock.now()
 
-    def _list(self, patience: float | None) -> None:
+    def _first_look(self) -> None:
+        """List within the time; once more if the API server has forgotten the list's moment between two pages."""
+        end = max(self.deadline, self.clock.now() + _FIRST_LOOK)
+        try:
+            try:
+                self._list(self._until(end))
+            except ClusterTrouble as trouble:
+                if trouble.status != HTTPStatus.GONE:
+                    raise
+                self._list(self._until(end))
+        except ClusterTrouble as trouble:
+            if trouble.status is None and self.clock.now() >= end:
+                raise ClusterTrouble(str(trouble), Exit.TIMED_OUT) from trouble
+            raise
+
+    def _until(self, end: float) -> Callable[[], float]:
+        """Return the patience for pages that have to be there at `end`, which raises ClusterTrouble from then on."""
+
+        def patience() -> float:
+            left = end - self.clock.now()
+            if left <= 0:
+                raise ClusterTrouble("the cluster did not answer in time")
+            return min(left, _ROUND)
+
+        return patience
+
+    def _list(self, patience: Patience) -> None:
         scope = self.scope
         listing = self.cluster.list(scope.resource, scope.namespace, fields=scope.fields, patience=patience)
         self._objects = {_key(it): it for it in listing.items}
@@ -163,7 +191,7 @@ class Follower:
     def _last_look(self) -> Picture:
         """Return the picture at the deadline; if the cluster does not show it, the last that was known."""
         try:
-            self._list(_PATIENCE)
+            self._list(self._until(self.clock.now() + _PATIENCE))
         except ClusterTrouble as trouble:
             if trouble.status in _HOPELESS:
                 raise

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TextIO
 
 from gpuinstance.cli.connection import Object
-from gpuinstance.cli.screen import Screen, Style, Text, ago
+from gpuinstance.cli.screen import Screen, Style, Text, ago, printable
 from gpuinstance.core.orphans import Told, read
 
 _WHAT_TO_DO = (
@@ -93,4 +93,4 @@ def documents(found: Iterable[Report]) -> dict[str, list[dict[str, str]]]:
 
 def write_names(found: Iterable[Report], out: TextIO) -> None:
     """Print the machines' ids, one a line."""
-    out.writelines(f"{it.told.machine_id}\n" for it in found)
+    out.writelines(f"{printable(it.told.machine_id)}\n" for it in found)

@@ -5,6 +5,7 @@ Of a single object only the metadata is asked for: what is in a Secret does not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -15,7 +16,7 @@ from gpuinstance.cli.fields import Object
 SERVICES = Resource("Service", "services", "/api/v1")
 SLICES = Resource("EndpointSlice", "endpointslices", "/apis/discovery.k8s.io/v1")
 
-_EXPLAINED = {HTTPStatus.NOT_FOUND: "does not exist", HTTPStatus.FORBIDDEN: "you may not read it"}
+_EXPLAINED: Mapping[int, str] = {HTTPStatus.NOT_FOUND: "does not exist", HTTPStatus.FORBIDDEN: "you may not read it"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +51,4 @@ def look_all(cluster: Cluster, resource: Resource, namespace: str | None, labels
 def _explained(trouble: ClusterTrouble) -> str:
     if trouble.status is None or trouble.status == HTTPStatus.UNAUTHORIZED:
         raise trouble
-    return _EXPLAINED.get(HTTPStatus(trouble.status), f"could not be read: {trouble}")
+    return _EXPLAINED.get(trouble.status, f"could not be read: {trouble}")

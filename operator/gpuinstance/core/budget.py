@@ -6,11 +6,12 @@ included, because an intent is saved before money is spent. What cannot be count
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from gpuinstance.api.upgrade_words import UpgradeOutcome, UpgradePhase
 from gpuinstance.api.words import BillingMode, OperationPhase, OperationType, Phase
 
 LIMIT = "gpuinstance.dev/max-hourly-price"
@@ -70,6 +71,35 @@ def spend_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, bill_stopped
     if phase in (Phase.STOPPED, Phase.EXITED) and not prepaid and spec.get("provider") not in bill_stopped:
         return Decimal(0)
     return _amount(machine.get("hourlyPrice")) or _amount((spec.get("billing") or {}).get("maxHourlyPrice"))
+
+
+def upgraded_price(upgrades: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], *, is_billed: bool) -> Decimal:
+    """Return what a machine will cost by its upgrades, in US dollars per hour, as long as its own price is older.
+
+    `upgrades` are the InstanceUpgrades of its instance, and `machine` is `status.instance` of that, as the API
+    server holds them. An upgrade counts from its saved intent until the instance has taken note of it. One that
+    has failed on its way counts as well, because the machine may have changed, unless it was taken back.
+    """
+    noted = next((it for it in upgrades if it["metadata"]["uid"] == machine.get("upgradedBy")), {})
+    since = (noted.get("status") or {}).get("completedAt") or ""
+    counted = [
+        status
+        for status in (it.get("status") or {} for it in upgrades)
+        if not status.get("completedAt") or (is_billed and _is_unnoted(status, machine, since))
+    ]
+    return max(
+        (_amount((it.get("target") or {}).get("hourlyPrice")) or Decimal(0) for it in counted), default=Decimal(0)
+    )
+
+
+def _is_unnoted(status: Mapping[str, Any], machine: Mapping[str, Any], since: str) -> bool:
+    """True if an upgrade that has ended made something of this machine, after what was noted last."""
+    if status.get("outcome") != UpgradeOutcome.SUCCEEDED:
+        changed = status.get("appliedAt") is not None and status.get("phase") != UpgradePhase.REVERTED
+        if not changed:
+            return False
+    is_of_machine = (status.get("instance") or {}).get("machineID") == machine.get("id")
+    return is_of_machine and status["completedAt"] > since
 
 
 def _amount(text: object) -> Decimal | None:

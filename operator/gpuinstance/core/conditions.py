@@ -93,7 +93,8 @@ def _expiry(snapshot: Snapshot, changes: dict[str, Any]) -> ExpiryStatus | None:
         snapshot.now,
         created_at=changes.get("created_at", snapshot.status.created_at),
         machine=snapshot.machine_id or "",
-        ends=wanted and not down and not snapshot.deleting and not snapshot.spec.suspend,
+        ends=wanted and not down,
+        touched=not snapshot.deleting and not snapshot.spec.suspend,
     )
 
 

@@ -161,8 +161,10 @@ def decide(snapshot: Snapshot) -> Decision:
 
 def _in_time(s: Snapshot, decision: Decision) -> timedelta | None:
     """Return when to look again: as the rule says, or before, if `spec.expiry` has something to say by then."""
+    if decision.need is not None or decision.release:
+        return decision.requeue_after
     moment = next_moment(s.instance, s.now)
-    if moment is None or decision.need is not None or decision.release:
+    if moment is None:
         return decision.requeue_after
     left = moment - s.now
     return left if decision.requeue_after is None else min(left, decision.requeue_after)

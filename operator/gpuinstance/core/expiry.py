@@ -67,16 +67,24 @@ def expires_at(instance: GPUInstance, created_at: datetime | None) -> datetime |
     expiry = instance.spec.expiry
     if expiry is None or expiry.ttl is None or created_at is None:
         return None
-    return created_at.replace(microsecond=0) + expiry.ttl
+    return _after(created_at.replace(microsecond=0), expiry.ttl)
+
+
+def _after(moment: datetime, span: timedelta) -> datetime | None:
+    """Return the moment so much later; None for one that no calendar has, as after a year 9999 that means "never"."""
+    try:
+        return moment + span
+    except OverflowError:
+        return None
 
 
 def last_used(instance: GPUInstance) -> datetime | None:
     """Return when the machine was last used, by its annotation; None where nobody says so readably."""
     try:
         moment = datetime.fromisoformat(instance.metadata.annotations.get(LAST_USED, ""))
-    except ValueError:
+        return moment.astimezone(UTC).replace(microsecond=0) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(microsecond=0) if moment.tzinfo is not None else None
 
 
 def idle_from(instance: GPUInstance) -> datetime | None:
@@ -86,33 +94,80 @@ def idle_from(instance: GPUInstance) -> datetime | None:
         return None
     if used is None or up is None:
         return None
-    return max(used, up) + expiry.idle_after
+    return _after(max(used, up), expiry.idle_after)
 
 
 def tell_expiry(
-    instance: GPUInstance, now: datetime, *, created_at: datetime | None, ends: bool, machine: str
+    instance: GPUInstance, now: datetime, *, created_at: datetime | None, ends: bool, touched: bool, machine: str
 ) -> ExpiryStatus | None:
     """Return what the status says: of a machine bought at that moment, which a warning names where it may still end.
 
-    `ends` is False for a machine that is down already, or is not to be touched.
+    `ends` is False for a machine that is down already. `touched` is False for an object at which nothing is done.
     """
     if instance.spec.expiry is None or instance.spec.managed is not Management.FULL:
         return None
     found, reached = instance.status.expiry, over(instance, now)
     idle = found if found is not None and reached is not None and reached.reason is Reason.IDLE else None
+    warning = _warning(instance, now, created_at, machine) if ends and touched and reached is None else None
+    goes = touched and will_be_deleted(instance) and (reached is not None or warning is not None)
+    deletes_at = _deletes_at(instance, now, reached, created_at) if goes else None
+    if reached is not None and deletes_at is not None:
+        warning = f"this object is deleted at {_moment(deletes_at)}: {reached.words}; {_REMEDIES[reached.reason]}"
     status = ExpiryStatus(
         expires_at=expires_at(instance, created_at),
-        warning=_warning(instance, now, created_at, machine) if ends and reached is None else None,
+        warning=warning,
+        deletes_at=deletes_at,
         idle_at=idle.idle_at if idle is not None else None,
         idle_generation=idle.idle_generation if idle is not None else None,
     )
     return status if status != ExpiryStatus() else None
 
 
+_REMEDIES = {
+    Reason.EXPIRED: "raise spec.expiry.ttl to keep it",
+    Reason.IDLE: f"renew annotation {LAST_USED} to keep it",
+}
+
+
+def is_due(instance: GPUInstance, now: datetime) -> bool:
+    """True if the object's machine has served, and it was announced in time that the object goes now."""
+    reached = over(instance, now)
+    if reached is None or not will_be_deleted(instance):
+        return False
+    announced = _announced(instance, reached, instance.status.created_at)
+    return announced is not None and announced <= now
+
+
+def _announced(instance: GPUInstance, reached: Over, created_at: datetime | None) -> datetime | None:
+    """Return when the object is deleted as the saved status has announced it for this end; None if it has not."""
+    found, end = instance.status.expiry, expires_at(instance, created_at)
+    if found is None or found.deletes_at is None:
+        return None
+    # What was announced for an idle machine that has been used since announces nothing about the end of its time.
+    is_of_before = reached.reason is Reason.EXPIRED and end is not None and found.deletes_at < end
+    return None if is_of_before else found.deletes_at
+
+
+def _deletes_at(
+    instance: GPUInstance, now: datetime, reached: Over | None, created_at: datetime | None
+) -> datetime | None:
+    """Return when the object goes: at the end that is near, or so long after it was found to be past as is announced.
+
+    Its end may be past when it is first seen, as of an adopted machine, or after the clock has jumped.
+    """
+    if reached is None:
+        return min(_near(instance, now, created_at), default=None)
+    expiry = instance.spec.expiry
+    span = (expiry.ttl if reached.reason is Reason.EXPIRED else expiry.idle_after) if expiry is not None else None
+    return _announced(instance, reached, created_at) or now + _lead(span or timedelta())
+
+
 def next_moment(instance: GPUInstance, now: datetime) -> datetime | None:
     """Return when something is to be said or done next because of `spec.expiry`; None if nothing is known to be."""
-    moments = [at for end, lead in _ends(instance, instance.status.created_at) for at in (end - lead, end) if at > now]
-    return min(moments, default=None)
+    found = instance.status.expiry
+    announced = [found.deletes_at] if found is not None and found.deletes_at is not None else []
+    ends = [at for end, lead in _ends(instance, instance.status.created_at) for at in (end - lead, end)]
+    return min((at for at in (*ends, *announced) if at > now), default=None)
 
 
 def _ends(instance: GPUInstance, created_at: datetime | None) -> list[tuple[datetime, timedelta]]:
@@ -124,15 +179,20 @@ def _ends(instance: GPUInstance, created_at: datetime | None) -> list[tuple[date
         (expires_at(instance, created_at), expiry.ttl),
         (idle_from(instance), expiry.idle_after),
     )
-    return [
-        (end, min(_LONGEST_WARNING, span / _SHARE_OF_WARNING))
-        for end, span in spans
-        if end is not None and span is not None
-    ]
+    return [(end, _lead(span)) for end, span in spans if end is not None and span is not None]
+
+
+def _lead(span: timedelta) -> timedelta:
+    return min(_LONGEST_WARNING, span / _SHARE_OF_WARNING)
+
+
+def _near(instance: GPUInstance, now: datetime, created_at: datetime | None) -> list[datetime]:
+    """Return the ends that are so near that they are announced."""
+    return [end for end, lead in _ends(instance, created_at) if end - lead <= now < end]
 
 
 def _warning(instance: GPUInstance, now: datetime, created_at: datetime | None, machine: str) -> str | None:
-    near = [end for end, lead in _ends(instance, created_at) if end - lead <= now < end]
+    near = _near(instance, now, created_at)
     if not near:
         return None
     end = min(near)

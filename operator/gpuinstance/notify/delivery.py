@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -87,7 +88,14 @@ class Deliverer:
         self._timeout = timeout
         self._guard = guard or Guard(allowed=allowed)
         transport = GuardedTransport(self._guard, connections=_CONNECTIONS, ssl_context=ssl_context)
-        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+            # One receiver's cookies would be sent to another one's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
 
     async def send(self, url: str, letter: Letter, secrets: Sequence[bytes]) -> Outcome:
         """Send one notification now. Raises nothing but cancellation."""

@@ -15,7 +15,8 @@ MOST_PER_HOST = 8
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 3600.0
 _LONGEST_REST = 300.0
-LONGEST_ASKED = 86_400.0
+LONGEST_ASKED = 3600.0
+"""What a receiver may ask for at most, in seconds: far less than a notification's patience."""
 _MOST_RESTING = 2000
 
 Waiting = TypeVar("Waiting")

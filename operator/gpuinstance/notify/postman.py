@@ -31,6 +31,8 @@ MOST_AT_ONCE = 64
 _TELL_AFTER = 5
 """Failed tries in a row after which a receiver counts as trouble; what waiting cannot cure does so at once."""
 _LONGEST_PAUSE_FOR_SECRET = 60.0
+_LONG = 600.0
+"""Seconds; whoever has to wait for so long is told so, however seldom it was tried."""
 _UNTIL_LEADING = 5.0
 _SPREAD_SECONDS = 5.0
 
@@ -237,7 +239,7 @@ class Postman:
         if outcome.result is Result.NOT_READY:
             wait = min(wait, _LONGEST_PAUSE_FOR_SECRET)
         wait = max(wait, min(outcome.retry_after or 0.0, LONGEST_ASKED))
-        hopeless = outcome.result in (Result.NOT_READY, Result.NOT_ALLOWED)
+        hopeless = outcome.result in (Result.NOT_READY, Result.NOT_ALLOWED) or wait >= _LONG
         if (hopeless or lane.failures >= _TELL_AFTER) and lane.trouble != outcome.words:
             lane.trouble, lane.fine = outcome.words, False
             self._announce(lane)

@@ -10,6 +10,10 @@ from gpuinstance.logs import keep_secret
 from gpuinstance.notify.letters import ReadSecret, SecretUnreadable
 from gpuinstance.notify.signing import PREFIX, SecretMalformed, secrets_in
 
+_MOST_SECRETS = 8
+"""Enough to rotate one; each costs a signature with every try."""
+_LONGEST_TEXT = 2048
+
 
 class NotReady(Exception):
     """A Secret is missing, or holds nothing usable; the message says which and what."""
@@ -19,16 +23,22 @@ async def prepared(destination: Notification, namespace: str, read_secret: ReadS
     """Return address and signing secrets of a destination. Raises NotReady."""
     reference = destination.signing_secret_ref
     text = await _read(read_secret, namespace, reference.name, reference.key)
+    where = f"{reference.key} in Secret {namespace}/{reference.name}"
+    if len(text) > _LONGEST_TEXT or len(text.split()) > _MOST_SECRETS:
+        # Whoever may write a Secret shall not keep the operator busy with it.
+        raise NotReady(f"{where} cannot sign: it has more than {_MOST_SECRETS} secrets or {_LONGEST_TEXT} characters")
     for word in text.split():
         keep_secret(word.removeprefix(PREFIX))
     try:
         secrets = secrets_in(text)
     except SecretMalformed as error:
-        raise NotReady(f"{reference.key} in Secret {namespace}/{reference.name} cannot sign: {error}") from None
+        raise NotReady(f"{where} cannot sign: {error}") from None
     if destination.url_from is None:
         return destination.url or "", secrets
     source = destination.url_from.secret_key_ref
     url = await _read(read_secret, namespace, source.name, source.key)
+    if len(url) > _LONGEST_TEXT:
+        raise NotReady(f"{source.key} in Secret {namespace}/{source.name} is longer than {_LONGEST_TEXT} characters")
     keep_secret(url)
     return url, secrets
 

@@ -128,6 +128,26 @@ def test_create_and_delete(server: tuple[Server, Cluster]) -> None:
     assert rehearsed[3] == deleted[3] | {"dryRun": ["All"]}
 
 
+def test_patience_is_asked_before_each_page(server: tuple[Server, Cluster]) -> None:
+    """So that a list of many pages can have one end; with no time left, nothing more is asked."""
+    noted, cluster = server
+    noted.answer = says(200, {"metadata": {"continue": "more"}, "items": []})
+    left = iter([30.0, 20.0])
+
+    def patience() -> float:
+        try:
+            return next(left)
+        except StopIteration:
+            raise ClusterTrouble("too late") from None
+
+    with pytest.raises(ClusterTrouble, match="too late"):
+        cluster.list(INSTANCES, "team-a", patience=patience)
+    assert [it[1] for it in noted.asked] == [
+        f"{ROOT}/gpuinstances?limit=500",
+        f"{ROOT}/gpuinstances?limit=500&continue=more",
+    ]
+
+
 def test_a_watch_is_read_line_by_line(server: tuple[Server, Cluster]) -> None:
     """However the lines are cut on their way; what is no object is passed over."""
     noted, cluster = server

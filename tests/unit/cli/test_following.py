@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from gpuinstance.cli.cluster import INSTANCES, Cluster, Listing
-from gpuinstance.cli.endings import ClusterTrouble
+from gpuinstance.cli.cluster import INSTANCES, Cluster, Listing, Patience
+from gpuinstance.cli.endings import ClusterTrouble, Exit
 from gpuinstance.cli.following import Clock, Follower, Picture, Scope
 from tests.unit.cli.objects import Object, instance
 
@@ -35,15 +35,23 @@ LOST = ClusterTrouble("cannot reach the cluster at here: ProtocolError")
 class Scripted:
     """An API server that follows a script: what each list and each watch answers. Time passes as it says."""
 
-    lists: list[Listing | ClusterTrouble]
+    lists: list[Listing | ClusterTrouble | list[float]]
+    """Of a list in pages: after how many seconds each would come."""
     watches: list[list[Object | ClusterTrouble | float]] = field(default_factory=list)
     time: float = 0.0
     asked: list[Any] = field(default_factory=list)
 
-    def list(self, *_: Any, fields: str | None, patience: float | None) -> Listing:
+    def list(self, *_: Any, fields: str | None, patience: Patience) -> Listing:
         """Answer a list; the last answer stays."""
         self.asked.append(("list", fields))
         answer = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
+        if isinstance(answer, list):
+            for seconds in answer:
+                allowed = patience() if callable(patience) else patience
+                self.time += min(seconds, allowed)
+                if seconds > allowed:
+                    raise LOST
+            return Listing([at(5)], "7")
         if isinstance(answer, ClusterTrouble):
             raise answer
         return answer
@@ -196,6 +204,46 @@ def test_the_first_look_is_not_repeated() -> None:
     """A cluster that cannot be reached at all is said at once."""
     with pytest.raises(ClusterTrouble, match="cannot reach"):
         next(Scripted([LOST]).pictures())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pages", "end"),
+    [(5, [60], 5), (5, [4, 4, 4], 5), (0, [60], 1), (0, [0.5] * 9, 1)],
+    ids=["one page", "many pages", "no time", "no time, many pages"],
+)
+def test_a_first_look_takes_no_longer_than_is_waited(seconds: float, pages: list[float], end: float) -> None:
+    """However many pages it has; the time is over then, and that is how it ends. A second is always given."""
+    api = Scripted([pages])
+    with pytest.raises(ClusterTrouble, match=r"cannot reach|did not answer in time") as trouble:
+        next(api.pictures(seconds=seconds))
+    assert trouble.value.code is Exit.TIMED_OUT
+    assert api.time == pytest.approx(end)
+
+
+def test_a_silent_cluster_is_given_up_before_a_long_wait_is_over() -> None:
+    """Half a minute for a page; then the cluster is what is wrong, and not the time."""
+    api = Scripted([[60]])
+    with pytest.raises(ClusterTrouble, match="cannot reach") as trouble:
+        next(api.pictures(seconds=3600))
+    assert trouble.value.code is Exit.FAILED
+    assert api.time == pytest.approx(30)
+    assert next(Scripted([[20, 20, 20]]).pictures(seconds=3600)), "each page has its half a minute"
+
+
+def test_pages_that_are_too_old_are_read_again_once() -> None:
+    """410 Gone among the pages of the first list: its moment has been forgotten, another one has not."""
+    gone = ClusterTrouble("the cluster refused: the continue token is too old", status=410)
+    assert next(Scripted([gone, Listing([at(5)], "7")]).pictures())
+    with pytest.raises(ClusterTrouble, match="too old"):
+        next(Scripted([gone, gone, Listing([at(5)], "7")]).pictures())
+
+
+def test_a_last_look_has_an_end() -> None:
+    """Ten seconds for all of its pages: what was known stays, and the wait has its own end."""
+    api = Scripted([Listing([at(5)], "7"), [4] * 9])
+    assert phases(api.pictures(seconds=12)) == ["Starting"]
+    assert api.time == pytest.approx(22)
+    assert len(api.troubles) == 1
 
 
 def test_a_last_look_at_the_deadline() -> None:

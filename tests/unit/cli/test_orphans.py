@@ -154,6 +154,12 @@ def test_a_terminal_is_not_driven_by_a_name(api: Api, gpu: Kubectl) -> None:
     assert "\x1b[31mning" not in gpu("orphans").out
 
 
+def test_a_terminal_is_not_driven_by_an_id(api: Api, gpu: Kubectl) -> None:
+    """Anybody may write an Event; one line stays one line of plain text, whatever the id in it."""
+    holds(api, event() | {"message": event()["message"].replace("m-9", "m-\x1b[31m9")})
+    assert gpu("orphans", "-o", "name").out == "m- [31m9\n"
+
+
 def test_help_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     """With what it shows."""
     with pytest.raises(SystemExit) as end:

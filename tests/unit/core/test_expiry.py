@@ -10,7 +10,7 @@ import pytest
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import OperationPhase, OperationType, Outcome, Phase, PowerState
 from gpuinstance.core.decide import decide
-from gpuinstance.core.decision import Start, Stop
+from gpuinstance.core.decision import Delete, Start, Stop
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.news import news
 from gpuinstance.core.rules.expiry import delete_when_over
@@ -119,13 +119,27 @@ def test_while_blind_the_reason_of_the_rest_is_kept() -> None:
 
 # ------------------------------------------------------------------------------------------------- deletion
 
-OVER = lasting(aged(hours=9), "8h", action="Delete")
+SURPRISED = lasting(aged(hours=9), "8h", action="Delete")
+"""Nobody was told: it was adopted late, the ttl was added late, or the clock has jumped."""
+OVER = SURPRISED.with_status(expiry={"deletes_at": ago(minutes=1)})
 
 
 @rows(
     ("its time is over", snapshot(OVER, machine()), waits(Reason.EXPIRED, phase=Phase.TERMINATING)),
     ("also while it is down", snapshot(OVER.wanting(PowerState.STOPPED), DOWN), waits(Reason.EXPIRED)),
     ("also when the machine is gone", snapshot(OVER), waits(Reason.EXPIRED)),
+    ("not unannounced", snapshot(SURPRISED, machine()), SILENT),
+    (
+        "not before the announced moment",
+        snapshot(SURPRISED.with_status(expiry={"deletes_at": NOW + timedelta(minutes=1)}), machine()),
+        SILENT,
+    ),
+    (
+        "what was announced of an idle machine, which was used since, announces nothing about the end of its time",
+        snapshot(SURPRISED.with_status(expiry={"deletes_at": ago(hours=2)}), machine()),
+        SILENT,
+    ),
+    ("not before kopf holds it", snapshot(OVER.without_finalizer(), machine()), SILENT),
     ("not before", snapshot(lasting(aged(hours=7), "8h", action="Delete"), machine()), SILENT),
     ("not with action Stop", snapshot(lasting(aged(hours=9), "8h"), machine()), SILENT),
     ("not while it is protected", snapshot(OVER.with_spec(deletion_protection=True), machine()), SILENT),
@@ -141,6 +155,48 @@ def test_the_object_is_deleted_after_the_reason_is_saved() -> None:
     decision = asked(OVER, machine())
     assert (decision.remove, decision.action, decision.rule) == (True, None, "delete_when_over")
     assert asked(OVER.deleting(), machine()).remove is False
+
+
+@pytest.mark.parametrize("ttl", ["8h", "20m"])
+def test_what_comes_as_a_surprise_is_announced_first(ttl: str) -> None:
+    """The machine is stopped at once, and the object goes after the time of a warning, which is told by an Event."""
+    here = lasting(aged(days=90), ttl, action="Delete")
+    first = asked(here, machine())
+    assert (first.remove, first.action) == (False, Stop("m-1"))
+    lead = timedelta(minutes=10 if ttl == "8h" else 2)
+    assert first.status.expiry is not None
+    assert first.status.expiry.deletes_at == NOW + lead
+    told = news(here.build().status, first.status)
+    assert told is None or told.reason in {Reason.EXPIRING, Reason.EXPIRED}
+    waiting = here.after(first.status)
+    before = asked(waiting, DOWN, at=NOW + lead - timedelta(seconds=1))
+    assert (before.remove, before.requeue_after) == (False, timedelta(seconds=1))
+    assert before.status.expiry is not None
+    assert before.status.expiry.deletes_at == NOW + lead
+    assert asked(here.after(before.status), DOWN, at=NOW + lead).remove is True
+
+
+def test_what_is_suspended_has_its_warning_afterwards() -> None:
+    """Nothing is done while it is suspended, so that nothing is announced either."""
+    held = asked(SURPRISED.suspended(), machine()).status
+    assert held.expiry is None or held.expiry.deletes_at is None
+
+
+def test_an_announced_object_goes_on_time() -> None:
+    """Told ten minutes before, gone when its time is over."""
+    here = lasting(aged(hours=7, minutes=55), "8h", action="Delete")
+    told = here.after(asked(here, machine()).status)
+    end = NOW + timedelta(minutes=5)
+    assert asked(told, machine(), at=end - timedelta(seconds=1)).remove is False
+    assert asked(told, machine(), at=end).remove is True
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_no_calendar_has_is_survived(moment: str) -> None:
+    """It may be meant as "never idle": nothing is idle, and nothing else is held up by it."""
+    here = used(aged(hours=9), moment, action="Delete")
+    assert asked(here, machine()).status.outcome is Outcome.READY
+    assert asked(here.deleting(), machine()).action == Delete("m-1")
 
 
 def test_a_protected_object_has_its_machine_stopped() -> None:

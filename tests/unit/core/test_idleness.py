@@ -105,11 +105,13 @@ def test_once_up_again_it_has_all_its_time() -> None:
 
 
 def test_an_idle_object_can_be_deleted() -> None:
-    """With action Delete it goes once it was found idle."""
-    here = used(aged(hours=9), ago(minutes=30), action="Delete")
-    noted = asked(here, machine())
+    """With action Delete it goes when it is found idle, as was announced before."""
+    here = used(aged(hours=9), ago(minutes=28), action="Delete")
+    told = here.after(asked(here, machine()).status)
+    end = NOW + timedelta(minutes=2)
+    noted = asked(told, machine(), at=end)
     assert noted.rule == "notice_idleness"
-    assert asked(here.after(noted.status), machine()).remove is True
+    assert asked(here.after(noted.status), machine(), at=end).remove is True
 
 
 def test_a_restart_of_a_machine_that_is_about_to_be_idle_goes_first() -> None:

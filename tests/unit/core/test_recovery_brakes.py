@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import Outcome
+from gpuinstance.core.budget import spend_of
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Delete, Need, Restart, Start
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.record import Accepted, Refused
 from gpuinstance.core.snapshot import Neighbours, Snapshot
+from gpuinstance.reconcile import to_json
 from tests.builders import snapshot
 from tests.materials import NOW, ago, machine, order, refusal
 from tests.unit.core.troubles import (
@@ -208,6 +211,21 @@ def test_nothing_is_done_while_most_of_the_namespace_is_in_trouble(
         assert "more than half of the namespace" in decision.status.conditions[0].message
         assert (decision.status.recovery_attempts, decision.status.outcome) == (0, None)
         assert decision.requeue_after is not None
+
+
+BILLED = {"unhealthy": "0.35", "failed": "0", "late": "0.35", "exited": "0", "lost": "0"}
+"""By trouble, what the namespace's budget has to reckon with; the failed machine of the tests is down."""
+
+
+@pytest.mark.parametrize("trouble", BILLED)
+@pytest.mark.parametrize("brake", [{"neighbours": Neighbours(3, 3)}, {}], ids=["held", "pausing"])
+def test_what_is_billed_counts_while_help_waits(trouble: str, brake: dict[str, Any]) -> None:
+    """A machine that never came up is billed all the same: only one that is down or gone makes room for others."""
+    priced = {"id": "m-1", "name": "n", "product_name": "RTX 4090", "hourly_price": "0.35"}
+    spent = {"instance": priced, "recovery_attempts": 1, "last_recovery_at": NOW}
+    held = decided(seen(trouble, recovery={"policy": "Recreate"}, status=spent, **brake))
+    assert said(held) in (Reason.RECOVERING, Reason.RECOVERY_HELD)
+    assert spend_of({"provider": "novita"}, to_json(held.status), bill_stopped=()) == Decimal(BILLED[trouble])
 
 
 @pytest.mark.parametrize("trouble", ["exited", "unhealthy"])

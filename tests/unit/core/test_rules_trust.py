@@ -16,6 +16,8 @@ from gpuinstance.api.words import (
     Phase,
     PowerState,
 )
+from gpuinstance.core.decide import decide
+from gpuinstance.core.decision import Stop
 from gpuinstance.core.model import MachineState
 from gpuinstance.core.rules.trust import (
     back_off_after_failure,
@@ -199,6 +201,7 @@ def test_leave_resized_machine(given: Snapshot, answer: Answer | None) -> None:
 
 
 BUYING = instance().creating()
+EXPIRED = READY.with_spec(expiry={"ttl": "8h"}).with_status(created_at=ago(hours=9))
 NO_KEY = BUYING.during(refused(OperationType.CREATE, Reason.UNAUTHORIZED, retryable=False, retry_in=600))
 
 
@@ -282,6 +285,19 @@ NO_KEY = BUYING.during(refused(OperationType.CREATE, Reason.UNAUTHORIZED, retrya
         ),
         SILENT,
     ),
+    *(
+        (
+            f"a refused {kind} of a machine that has served is over: it is stopped at once",
+            snapshot(EXPIRED.during(refused(kind)), machine()),
+            SILENT,
+        )
+        for kind in (OperationType.CHANGE, OperationType.RESTART, OperationType.RECREATE, OperationType.REBUILD)
+    ),
+    (
+        "a refused stop of one pauses",
+        snapshot(EXPIRED.during(refused(OperationType.STOP)), machine()),
+        waits(Reason.RATE_LIMITED, phase=Phase.STOPPING),
+    ),
     (
         "a refused change of a machine that is gone is over",
         snapshot(instance().with_machine().during(refused(OperationType.CHANGE))),
@@ -291,6 +307,13 @@ NO_KEY = BUYING.during(refused(OperationType.CREATE, Reason.UNAUTHORIZED, retrya
 def test_back_off_after_failure(given: Snapshot, answer: Answer | None) -> None:
     """A refusal is respected for its pause, and no longer than it matters."""
     judge(back_off_after_failure, given, answer)
+
+
+@pytest.mark.parametrize("kind", [OperationType.CHANGE, OperationType.RESTART, OperationType.RECREATE])
+def test_a_refusal_does_not_keep_what_has_served_running(kind: OperationType) -> None:
+    """Ten minutes of pause would be billed: it is stopped at once, whatever was refused."""
+    paused = refused(kind, retryable=False, retry_in=600)
+    assert decide(snapshot(EXPIRED.during(paused), machine())).action == Stop("m-1")
 
 
 @pytest.mark.parametrize("retry_in", [5, 45, 600])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import BillingMode, OperationType, Outcome, Phase, PowerState
+from gpuinstance.api.status import Operation
+from gpuinstance.api.words import BillingMode, OperationPhase, OperationType, Outcome, Phase, PowerState
 from gpuinstance.core.budget import Budget
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Create, Delete, Need, Start
@@ -16,7 +20,7 @@ from gpuinstance.core.rules.power import start_when_wanted
 from gpuinstance.core.rules.recovery import recover_exited_machine, recover_lost_machine
 from gpuinstance.core.rules.replacement import recreate_on_token
 from gpuinstance.core.snapshot import Neighbours, Price, Snapshot
-from tests.builders import InstanceBuilder, ago, instance, machine, operation, order, snapshot
+from tests.builders import NOW, InstanceBuilder, ago, instance, machine, operation, order, snapshot
 from tests.unit.core.table import SILENT, Answer, asks, does, is_stuck, judge, rows, waits
 
 EXCEEDED, UNKNOWN = Reason.NAMESPACE_BUDGET_EXCEEDED, Reason.NAMESPACE_BUDGET_UNKNOWN
@@ -257,6 +261,52 @@ def test_a_refused_start_is_retried_until_it_fits() -> None:
     assert refused.rule == "start_when_wanted"
     again = snapshot(here.build().model_copy(update={"status": refused.status}), DOWN, **facts, **room("1"))
     assert isinstance(decide(again).action, Start)
+
+
+STARTING: dict[str, Any] = {"began": ago(minutes=5), "lasts": timedelta(minutes=15)}
+SOLD_OUT = operation(OperationType.START, OperationPhase.FAILED, **STARTING)
+UNANSWERED = operation(OperationType.START, machine_started_at=DOWN.started_at, **STARTING)
+
+
+@pytest.mark.parametrize("before", [SOLD_OUT, UNANSWERED], ids=["sold out", "unanswered"])
+@pytest.mark.parametrize("here", [STOPPED, RUNNING], ids=["stopped on purpose", "exited"])
+def test_a_start_that_is_refused_when_it_is_sent_again_never_runs_out_of_time(
+    here: InstanceBuilder, before: Operation
+) -> None:
+    """The provider had no capacity, or did not answer, and by now there is no room: hours later it is started."""
+    facts: dict[str, Any] = {"price": Price(Decimal("0.35"))}
+    refused = decide(snapshot(here.during(before), DOWN, **facts, **room("0")))
+    assert (refused.rule, refused.status.phase) == ("start_when_wanted", Phase.STOPPED)
+    assert refused.status.operation is None
+    assert refused.status.last_operation is not None
+    assert (refused.status.last_operation.id, refused.status.last_operation.phase) == (before.id, "failed")
+    later = {"at": NOW + timedelta(hours=2)} | facts
+    held = here.after(refused.status)
+    again = decide(snapshot(held, DOWN, **later, **room("0")))
+    assert again.status == refused.status, "nothing new is written"
+    started = decide(snapshot(held, DOWN, **later, **room("1")))
+    assert isinstance(started.action, Start)
+
+
+def test_a_start_that_may_still_show_is_not_ended_by_a_refusal() -> None:
+    """A new token asks again right after the call: what was sent may come up, and is waited for."""
+    sent = operation(OperationType.START, began=ago(seconds=5))
+    here = RUNNING.asking_restart("again").during(sent)
+    refused = decide(snapshot(here, DOWN, price=Price(Decimal("0.35")), **room("0")))
+    assert refused.rule == "start_when_wanted"
+    assert refused.status.operation == sent
+
+
+def test_a_refused_start_of_what_exits_again_ends_the_one_before() -> None:
+    """It came up and went down: that start is done with, and recovery asks for another one as long as it takes."""
+    came_up = operation(OperationType.START, OperationPhase.MONITORING, token="recovery/1", **STARTING)
+    down = machine(state=MachineState.STOPPED, started_at=ago(minutes=4))
+    facts: dict[str, Any] = {"neighbours": Neighbours(1, 1), "price": Price(Decimal("0.35"))}
+    refused = decide(snapshot(EXITED.during(came_up), down, **facts, **room("0")))
+    assert (refused.rule, refused.status.phase) == ("recover_exited_machine", Phase.EXITED)
+    assert refused.status.operation is None
+    started = decide(snapshot(EXITED.after(refused.status), down, at=NOW + timedelta(hours=2), **facts, **room("1")))
+    assert (started.rule, started.action) == ("recover_exited_machine", Start("m-1"))
 
 
 def test_what_runs_is_never_stopped_because_of_a_budget() -> None:

@@ -152,3 +152,12 @@ async def test_after_trouble_the_next_one_gets_through(deliverer: Deliverer, rec
     secrets = secrets_in(receiver.signing_secret)
     await deliverer.send(receiver.url, LETTER, secrets)
     assert (await deliverer.send(receiver.url, LETTER, secrets)).result is Result.DELIVERED
+
+
+async def test_no_cookie_is_kept(deliverer: Deliverer, receiver: Receiver) -> None:
+    """One receiver's would be sent to another one's that shares its domain, whoever's that is."""
+    receiver.say([Answer(200, headers={"set-cookie": "planted=1; Path=/"})])
+    for _ in range(2):
+        await deliverer.send(receiver.url, LETTER, secrets_in(receiver.signing_secret))
+    assert all("cookie" not in arrived.headers for arrived in receiver.arrived)
+    assert len(receiver.arrived) == 2

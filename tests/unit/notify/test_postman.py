@@ -166,6 +166,17 @@ def test_a_secret_that_cannot_be_read_for_now_is_waited_for(desk: Desk) -> None:
     assert desk.order() == ["a"]
 
 
+def test_a_long_pause_is_told_at_once_and_is_never_longer_than_an_hour(desk: Desk) -> None:
+    """One answer could silence an address for as long as a notification is kept, and nobody would hear of it."""
+    desk.answer = lambda *_: replace(BUSY, retry_after=86_400.0)
+    desk.carry("a")
+    desk.wait(1)
+    assert desk.report.troubles == {"ops": BUSY.words}
+    desk.answer = lambda *_: DELIVERED
+    desk.wait(HOUR + 60)
+    assert desk.report.settled == {("a", "ops")}
+
+
 def test_trouble_is_told_when_it_lasts(desk: Desk) -> None:
     """A receiver that restarts is none; its words are those of the last try."""
     desk.answer = lambda *_: BUSY

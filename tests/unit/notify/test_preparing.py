@@ -42,3 +42,25 @@ async def test_what_cannot_be_read_is_said_without_details() -> None:
 
     with pytest.raises(NotReady, match=r"^Secret ml/hooks cannot be read for now$"):
         await prepared(destination(), "ml", fail)
+
+
+@pytest.mark.parametrize("text", ["whsec_x " * 9, "x" * 3000], ids=["many secrets", "a long one"])
+async def test_a_secret_of_any_size_costs_nothing(text: str) -> None:
+    """Whoever may write a Secret could keep everybody's operator busy with it."""
+
+    async def huge(*_: str) -> str | None:
+        return text
+
+    with pytest.raises(NotReady, match="more than 8 secrets or 2048 characters"):
+        await prepared(destination(), "ml", huge)
+    assert text[:40] in without_secrets(f"a line with {text[:40]} in it")
+
+
+async def test_an_address_of_any_size_is_refused() -> None:
+    """No receiver has one."""
+
+    async def endless(namespace: str, name: str, key: str) -> str | None:
+        return f"https://hooks.example/{'x' * 3000}" if key == "url" else await read(namespace, name, key)
+
+    with pytest.raises(NotReady, match="longer than 2048 characters"):
+        await prepared(destination(url=None), "ml", endless)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade_status import InstanceUpgradeStatus
+from gpuinstance.api.upgrade_words import UpgradeOutcome, UpgradePhase
+from gpuinstance.api.words import Phase
 from gpuinstance.budgets import Budgets
 from gpuinstance.core.budget import LIMIT
 from gpuinstance.core.decision import OrderUpgrade
 from gpuinstance.kube import Body, Key, Kube
 from tests.builders import InstanceBuilder
-from tests.materials import NOW
+from tests.materials import NOW, ago
 from tests.unit.upgrade.test_observing import World, stored
 from tests.unit.upgrade.test_spending import SERVER
-from tests.upgrade_builders import UpgradeBuilder, server, upgrade
+from tests.upgrade_builders import UPGRADE_UID, UpgradeBuilder, server, upgrade
 
 NEIGHBOUR = InstanceBuilder(metadata={"name": "other", "uid": "00000000-0c5e-4d6a-9b7e-1f2a3b4c5d6e"})
 
@@ -73,13 +75,64 @@ async def test_it_counts_from_the_decision_to_its_end() -> None:
     assert await counted(budgets) == Decimal("0.01918"), "saved"
 
 
-async def test_an_upgrade_that_has_ended_counts_no_more() -> None:
-    """From then on the instance's own price counts."""
+SUCCEEDED = {"completed_at": NOW, "applied_at": NOW, "outcome": UpgradeOutcome.SUCCEEDED}
+FAILED = {"completed_at": NOW, "outcome": UpgradeOutcome.FAILED}
+OLD, NEW = Decimal("0.0137"), Decimal("0.01918")
+
+
+@pytest.mark.parametrize(
+    ("ended", "recorded", "amount"),
+    [
+        pytest.param(SUCCEEDED, {}, NEW, id="until its instance has taken note of it"),
+        pytest.param(SUCCEEDED, {"upgraded_by": UPGRADE_UID}, OLD, id="then the instance's own price counts"),
+        pytest.param(SUCCEEDED, {"id": "m-2"}, OLD, id="the machine was replaced"),
+        pytest.param(FAILED | {"applied_at": NOW}, {}, NEW, id="it failed, and the machine may have changed"),
+        pytest.param(FAILED, {}, OLD, id="it failed before anything was changed"),
+        pytest.param(
+            FAILED | {"applied_at": NOW, "phase": UpgradePhase.REVERTED}, {}, OLD, id="the machine is as it was"
+        ),
+    ],
+)
+async def test_an_upgrade_that_has_ended_counts(
+    ended: dict[str, Any], recorded: dict[str, Any], amount: Decimal
+) -> None:
+    """Between its end and the note of its instance, nobody else may take what the machine costs by now."""
     world, budgets = limited("1")
     status = (await world.look(upgrade())).decision.status
-    world.show(_with(upgrade(), status.model_copy(update={"completed_at": NOW})))
+    world.show(_with(upgrade(), status.model_copy(update=ended)))
+    world.show(_recording(**recorded))
     budgets.pass_over(Key.of(stored(upgrade())))
-    assert await counted(budgets) == Decimal("0.0137")
+    assert await counted(budgets) == amount
+
+
+async def test_an_older_upgrade_than_the_noted_one_counts_no_more() -> None:
+    """A bigger plan, and then a smaller one: only what was made last is what the machine costs."""
+    world, budgets = limited("1")
+    status = (await world.look(upgrade())).decision.status
+    for name, hours in (("first", 3), ("second", 2)):
+        ended = status.model_copy(update=SUCCEEDED | {"completed_at": ago(hours=hours)})
+        world.show(_with(upgrade().named(name), ended))
+    world.show(_recording(upgraded_by="second-uid"))
+    budgets.pass_over(Key.of(stored(upgrade())))
+    assert await counted(budgets) == OLD
+    world.show(_recording(upgraded_by="first-uid"))
+    assert await counted(budgets) == NEW
+
+
+async def test_an_upgrade_of_what_was_stopped_since_counts_nothing() -> None:
+    """A machine that is down is not billed, whatever it became; before it starts its price is asked."""
+    world, budgets = limited("1")
+    status = (await world.look(upgrade())).decision.status
+    world.show(_with(upgrade(), status.model_copy(update=SUCCEEDED)))
+    world.show(_recording().with_status(phase=Phase.STOPPED))
+    budgets.pass_over(Key.of(stored(upgrade())))
+    assert await counted(budgets) == 0
+
+
+def _recording(**fields: Any) -> InstanceBuilder:
+    recorded = SERVER.build().status.instance
+    assert recorded is not None
+    return SERVER.with_status(instance=recorded.model_copy(update=fields))
 
 
 async def test_a_claim_of_another_makes_it_decide_anew() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +19,10 @@ from tests.builders import OF_HOSTWINDS, InstanceBuilder, snapshot
 from tests.unit.upgrade.table import Answer, asks, does, fails, judge, rows, stalls
 from tests.upgrade_builders import (
     BIG,
+    BIG_PLAN,
     DIRECT_LIMITS,
     PLANS,
+    SMALL_PLAN,
     direct,
     look,
     pod,
@@ -55,6 +58,7 @@ def ordering(of: InstanceBuilder = SERVER, **facts: Any) -> UpgradeSnapshot:
 
 
 ASKED: dict[str, Any] = {"limits": {"asks_budget": True}}
+UNPRICED = replace(BIG_PLAN, cycle_prices=())
 
 
 def room(limit: str | None, others: str = "0", **more: Any) -> dict[str, Any]:
@@ -85,8 +89,25 @@ def room(limit: str | None, others: str = "0", **more: Any) -> dict[str, Any]:
     ),
     (
         "where nobody knows what it will cost, the invoice decides",
-        ordering(priced(MONTHLY, None), **ASKED),
+        ordering(priced(MONTHLY, None), **room(None)),
         does(OrderUpgrade, Reason.ORDERING),
+    ),
+    (
+        "what it costs more is the least that it will cost: that may be enough to be too dear",
+        ordering(priced(cap("0.00547"), None)),
+        fails(Reason.PRICE_ABOVE_LIMIT).saying("would cost at least 0.00548 USD/h"),
+    ),
+    ("or it is not", ordering(priced(cap("0.00548"), None)), does(OrderUpgrade, Reason.ORDERING)),
+    ("the budget is asked for all the same", ordering(priced(MONTHLY, None), **ASKED), asks(UpgradeNeed.BUDGET)),
+    (
+        "an unknown price does not fit into a budget",
+        ordering(priced(MONTHLY, None), **room("99")),
+        stalls(Reason.NAMESPACE_BUDGET_UNKNOWN).saying("the price is not known"),
+    ),
+    (
+        "nor does one of which the price list knows nothing",
+        ordering(plans=(SMALL_PLAN, UNPRICED), **room("99")),
+        stalls(Reason.NAMESPACE_BUDGET_UNKNOWN),
     ),
 )
 def test_before_the_order(given: UpgradeSnapshot, answer: Answer) -> None:
@@ -95,6 +116,7 @@ def test_before_the_order(given: UpgradeSnapshot, answer: Answer) -> None:
 
 
 POD = priced(pod(), "0.35")
+UNQUOTED: dict[str, Any] = {"quote": Quote(None)}
 
 
 def switching(of: InstanceBuilder = POD, **facts: Any) -> UpgradeSnapshot:
@@ -108,6 +130,8 @@ def switching(of: InstanceBuilder = POD, **facts: Any) -> UpgradeSnapshot:
     ("nothing limits it", switching(), does(SwitchToMonthly, Reason.APPLYING)),
     ("it fits", switching(**room("0.30")), does(SwitchToMonthly, Reason.APPLYING)),
     ("it does not", switching(**room("0.29")), stalls(Reason.NAMESPACE_BUDGET_EXCEEDED)),
+    ("nobody knows", switching(**UNQUOTED, **room("9")), stalls(Reason.NAMESPACE_BUDGET_UNKNOWN)),
+    ("nobody asks", switching(**UNQUOTED, **room(None)), does(SwitchToMonthly, Reason.APPLYING)),
     (
         "it costs more than the instance may",
         switching(POD.with_spec(billing={"max_hourly_price": Decimal("0.29")})),

@@ -11,6 +11,7 @@ from datetime import timedelta
 from gpuinstance.api.base import format_duration
 from gpuinstance.api.expiry import ExpiryStatus
 from gpuinstance.api.reasons import Reason
+from gpuinstance.api.v1alpha1 import FINALIZER
 from gpuinstance.api.words import Phase
 from gpuinstance.core import expiry
 from gpuinstance.core.decision import Decision
@@ -20,8 +21,10 @@ from gpuinstance.core.snapshot import Snapshot
 
 
 def delete_when_over(s: Snapshot) -> Decision | None:
-    """With `expiry.action: Delete`, an object whose machine has served is deleted, unless it is protected."""
-    if s.over is None or not expiry.will_be_deleted(s.instance):
+    """With `expiry.action: Delete`, an object whose machine has served is deleted when that was announced in time,
+    unless it is protected; until then the machine is stopped.
+    """
+    if s.over is None or not expiry.is_due(s.instance, s.now) or FINALIZER not in s.instance.metadata.finalizers:
         return None
     message = f"{s.over.words}: deleting this object, as spec.expiry.action asks"
     decision = wait(s, Phase.TERMINATING, s.over.reason, message)
@@ -36,8 +39,12 @@ def notice_idleness(s: Snapshot) -> Decision | None:
     assert s.spec.expiry.idle_after is not None
     span = format_duration(s.spec.expiry.idle_after)
     message = f"machine {s.machine_id} was not used for {span} (spec.expiry.idleAfter)"
+    before = s.status.expiry
     found = ExpiryStatus(
-        expires_at=expiry.expires_at(s.instance, s.status.created_at), idle_at=s.now, idle_generation=s.generation
+        expires_at=expiry.expires_at(s.instance, s.status.created_at),
+        deletes_at=before.deletes_at if before is not None else None,
+        idle_at=s.now,
+        idle_generation=s.generation,
     )
     return wait(s, Phase.RUNNING, Reason.IDLE, message, after=timedelta(), expiry=found)
 

@@ -87,7 +87,7 @@ def _help(s: Snapshot, policy: RecoveryPolicy, trouble: str) -> Decision | None:
         return None
     if s.neighbours is None:
         return need(s, Need.NEIGHBOURS)
-    phase = Phase.RUNNING if s.machine and s.machine.state is MachineState.RUNNING else Phase.EXITED
+    phase = _shown_phase(s)
     if s.neighbours.in_trouble > max(1, s.neighbours.total / 2):
         message = f"{trouble}; nothing is done while more than half of the namespace's instances are in trouble"
         return wait(s, phase, Reason.RECOVERY_HELD, message, after=SLOW_RETRY)
@@ -98,6 +98,13 @@ def _help(s: Snapshot, policy: RecoveryPolicy, trouble: str) -> Decision | None:
         return wait(s, phase, Reason.RECOVERING, message, after=next_at - s.now)
     counted = {"recovery_attempts": number, "last_recovery_at": s.now}
     return _act(s, policy, f"{operations.RECOVERY}{number}", counted)
+
+
+def _shown_phase(s: Snapshot) -> Phase:
+    """Return the phase while help waits: what is neither down nor gone may be billed, and counts in a budget."""
+    if s.machine is None or s.machine.state is MachineState.STOPPED:
+        return Phase.EXITED
+    return Phase.RUNNING if s.machine.state is MachineState.RUNNING else Phase.STARTING
 
 
 def _act(s: Snapshot, policy: RecoveryPolicy, token: str, counted: dict[str, Any]) -> Decision | None:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import BillingMode, Outcome, Phase
+from gpuinstance.api.words import BillingMode, OperationPhase, OperationType, Outcome, Phase, PowerState
+from gpuinstance.core import operations
 from gpuinstance.core.budget import LIMIT, Budget
 from gpuinstance.core.decision import Decision, Need
 from gpuinstance.core.model import Machine
@@ -98,9 +99,29 @@ def above_cap(s: Snapshot, price: Decimal | None) -> Refusal | None:
 
 def _refuse_start(s: Snapshot, refusal: Refusal, *, exited: bool) -> Decision:
     changes: dict[str, Any] = {"endpoints": None, "health_check": None, "estimated_ready_at": None}
+    changes |= _end_of_start(s, exited=exited)
     if exited:
         return stuck(s, Phase.EXITED, refusal.reason, refusal.message, outcome=Outcome.EXITED, **changes)
     return stuck(s, Phase.STOPPED, refusal.reason, refusal.message, **changes)
+
+
+def _end_of_start(s: Snapshot, *, exited: bool) -> dict[str, Any]:
+    """End the start before this one: kept while there is no room, it would run out of its time.
+
+    Not one whose effect may still show. Afterwards it is noted, as far as the status tells, whether the machine
+    went down by itself, or is one that is to be started whenever it may cost what it does.
+    """
+    operation, applied = s.operation, s.status.applied
+    if operation is None or operation.type is not OperationType.START:
+        return {}
+    if exited:
+        return {**operations.end(s), "applied": applied.model_copy(update={"power_state": PowerState.RUNNING})}
+    if operation.phase is not OperationPhase.FAILED:
+        if not s.settled_since(operation.phases.monitoring_at or operation.started_at):
+            return {}
+        operation = operations.revoke(operation, s, message="it had no effect, and may not be sent again")
+    wanted = applied.model_copy(update={"power_state": PowerState.STOPPED})
+    return {"operation": None, "last_operation": operation, "applied": wanted}
 
 
 def price_when_started(s: Snapshot) -> dict[str, Any]:

@@ -203,6 +203,8 @@ def _no_longer_wanted(s: Snapshot) -> bool:
     operation, machine = s.operation, s.machine
     if operation is None:
         return True
+    if s.over is not None and operation.type not in (OperationType.STOP, OperationType.DELETE):
+        return True  # A machine that has served is stopped without a pause, whatever else was refused.
     state = machine.state if machine else None
     if operation.type is OperationType.CREATE:
         return state is MachineState.RUNNING or (machine is None and bool(s.alive))

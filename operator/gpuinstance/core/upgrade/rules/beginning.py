@@ -83,9 +83,9 @@ def _begin_order(s: UpgradeSnapshot, machine: Machine) -> UpgradeDecision:
         return fail(s, target.reason, target.message)
     if is_resized_to(machine, target, shape_of(machine)):
         return _same_sizes(s, machine, target)
-    step = price_step(s.plans, target.product_id, _cycle(s))
-    price = price_after(s, step, HOURS[_cycle(s)])
-    if (refusal := _too_expensive(s, step) or beyond_hourly_limits(s, price)) is not None:
+    step, hours = price_step(s.plans, target.product_id, _cycle(s)), HOURS[_cycle(s)]
+    price, more = price_after(s, step, hours), per_hour(step, hours) if step is not None else None
+    if (refusal := _too_expensive(s, step) or beyond_hourly_limits(s, price, at_least=more)) is not None:
         return refusal
     if s.order is None:
         return need(s, UpgradeNeed.ORDER)

@@ -1,8 +1,8 @@
 """What is asked before an upgrade is ordered, or applied directly: what the machine may cost from then on.
 
-The caps are the instance's own `billing.maxHourlyPrice` and the budget of its namespace. They are asked where
-the price list says what the machine will cost an hour; where it does not, `payment.maxTotal` and the person
-who pays the invoice are the only guard.
+The caps are the instance's own `billing.maxHourlyPrice` and the budget of its namespace. Where nobody knows what
+the machine costs by now, what it will cost more is the least that the cap is compared with, and nothing fits into
+a budget; where there is none, `payment.maxTotal` and the person who pays the invoice are the guard.
 """
 
 from __future__ import annotations
@@ -37,14 +37,20 @@ def priced(target: MachineShape, price: Decimal | None) -> MachineShape:
     return target.model_copy(update={"hourly_price": hourly_figure(price)}) if price is not None else target
 
 
-def beyond_hourly_limits(s: UpgradeSnapshot, price: Decimal | None) -> UpgradeDecision | None:
-    """Return why the machine may not cost so much an hour, or ask for the budget; None if it may."""
-    if price is None or s.instance is None:
+def beyond_hourly_limits(
+    s: UpgradeSnapshot, price: Decimal | None, *, at_least: Decimal | None = None
+) -> UpgradeDecision | None:
+    """Return why the machine may not cost so much an hour, or ask for the budget; None if it may.
+
+    `at_least` is the part of an unknown price that is known, in US dollars per hour.
+    """
+    if s.instance is None:
         return None
-    cap = s.instance.spec.billing.max_hourly_price
-    if cap is not None and price > cap:
+    cap, known = s.instance.spec.billing.max_hourly_price, price if price is not None else at_least
+    if cap is not None and known is not None and known > cap:
+        cost = money(known) if price is not None else f"at least {money(known)}"
         message = (
-            f"the machine would cost {money(price)}/h, above the instance's spec.billing.maxHourlyPrice of "
+            f"the machine would cost {cost}/h, above the instance's spec.billing.maxHourlyPrice of "
             f"{money(cap)}: nothing was ordered"
         )
         return fail(s, Reason.PRICE_ABOVE_LIMIT, message)
