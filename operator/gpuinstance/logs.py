@@ -99,7 +99,17 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    logging.getLogger("asyncio").addFilter(_is_no_farewell)
     _catch_the_uncaught()
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """False for what asyncio says, with a traceback, of kopf's watches when the process has ended well.
+
+    kopf leaves the generators of its watches to the loop, which cannot close them: nothing is lost by that.
+    """
+    message = record.getMessage()
+    return not ("closing of asynchronous generator" in message and "infinite_watch" in message)
 
 
 def _catch_the_uncaught() -> None:

@@ -309,7 +309,10 @@ REFUSED = [
     ),
     *(
         Refused(
-            f"a {field} that is over at once", {"expiry": {field: "0h0s"}}, f"spec.expiry.{field}", "longer than 0s"
+            f"a {field} that is over at once",
+            {"expiry": {field: "0h0s"}},
+            f"spec.expiry.{field}",
+            "must be longer than 0s",
         )
         for field in ("ttl", "idleAfter")
     ),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.controlplane.kubectl import Kubectl
+from tests.integration.bad_connections import REFUSED_CONNECTIONS
 from tests.integration.bad_notifications import REFUSED_NOTIFICATIONS
 from tests.integration.bad_servers import REFUSED_SERVERS
 from tests.integration.bad_specs import (
@@ -40,6 +41,12 @@ def test_bad_input_is_refused_in_words(api: Kubectl, row: Refused) -> None:
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED_NOTIFICATIONS])
 def test_a_destination_that_cannot_be_told_is_refused_in_words(api: Kubectl, row: Refused) -> None:
     """What only a delivery can show is shown in the status later."""
+    refuse(api, instance(**row.spec), row)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.why) for row in REFUSED_CONNECTIONS])
+def test_what_cannot_be_published_is_refused_in_words(api: Kubectl, row: Refused) -> None:
+    """Names that no Secret or Service has, and a Secret that is not to be written over."""
     refuse(api, instance(**row.spec), row)
 
 
@@ -115,7 +122,8 @@ def test_no_rule_is_forgotten() -> None:
     """Every rule that the schema puts into words is broken by one of the rows above."""
     words = set(re.findall(r"^ *- message: '?(.*?)'?$", CRD.read_text(), re.MULTILINE))
     assert words, "the CRD has rules"
-    broken = {row.rule for row in [*REFUSED, *REFUSED_SERVERS]} | {row.rule for row in KEPT}
+    rows = [*REFUSED, *REFUSED_SERVERS, *REFUSED_NOTIFICATIONS, *REFUSED_CONNECTIONS, *KEPT]
+    broken = {row.rule for row in rows}
     assert [word for word in sorted(words) if not any(word.startswith(rule) for rule in broken)] == []
 
 

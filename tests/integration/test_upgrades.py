@@ -67,7 +67,7 @@ def assert_followed(saga: Saga, spec: dict[str, Any]) -> None:
     assert "Upgrading" in phases
     status = world.status(saga.server)
     assert status["instance"]["productName"] == "VPS 2 CPU 2 GB 50 GB"
-    assert "hourlyPrice" not in status["instance"], "the price of the plan before"
+    assert status["instance"]["hourlyPrice"] == saga.status()["target"]["hourlyPrice"], "not that of the plan before"
     assert "InstanceUpgrade" in world.condition(saga.server, "Synced")["message"]
     assert world.get(saga.server)["spec"] == spec
     rounds = world.calls("list")
