@@ -122,8 +122,8 @@ def test_no_rule_is_forgotten() -> None:
     """Every rule that the schema puts into words is broken by one of the rows above."""
     words = set(re.findall(r"^ *- message: '?(.*?)'?$", CRD.read_text(), re.MULTILINE))
     assert words, "the CRD has rules"
-    rows = [*REFUSED, *REFUSED_SERVERS, *REFUSED_NOTIFICATIONS, *REFUSED_CONNECTIONS, *KEPT]
-    broken = {row.rule for row in rows}
+    rows = [*REFUSED, *REFUSED_SERVERS, *REFUSED_NOTIFICATIONS, *REFUSED_CONNECTIONS]
+    broken = {row.rule for row in rows} | {row.rule for row in KEPT}
     assert [word for word in sorted(words) if not any(word.startswith(rule) for rule in broken)] == []
 
 

@@ -67,3 +67,25 @@ def test_who_ends_the_process_on_purpose_is_not_reported() -> None:
     done = run("os.kill(os.getpid(), 2)")
     assert done.returncode == -signal.SIGINT
     assert "unexpected" not in done.stderr
+
+
+FAREWELL = """
+import asyncio
+async def {name}():
+    try:
+        yield 1
+    finally:
+        raise RuntimeError("generator did not stop")
+async def leave():
+    global kept
+    kept = {name}()
+    await kept.__anext__()
+asyncio.run(leave())
+"""
+
+
+def test_what_kopf_leaves_behind_at_the_end_is_no_error() -> None:
+    """Its watches cannot be closed by the loop; any other generator that cannot is told."""
+    assert run(FAREWELL.format(name="infinite_watch")).stderr == ""
+    (line,) = lines(run(FAREWELL.format(name="another")).stderr)
+    assert "closing of asynchronous generator" in line["event"]
