@@ -166,7 +166,7 @@ _SAME = ("phase", "outcome", "observedGeneration", "applied", "handledActions", 
 
 
 def masked(body: Json | None) -> Json | None:
-    """Return what a status says, without times, ids, messages and counts of attempts."""
+    """Return what a status says, without times, ids, messages, counts of attempts, and prices, which may rise."""
     if body is None:
         return None
     status = body.get("status") or {}
@@ -179,7 +179,7 @@ def masked(body: Json | None) -> Json | None:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(inner) for key, inner in value.items() if not key.endswith("At")}
+        return {key: _timeless(inner) for key, inner in value.items() if not key.endswith("At") and key != "hourlyPrice"}
     return value
 
 
