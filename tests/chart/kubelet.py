@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from tests.chart.helm import NAME
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.kubectl import Kubectl
+from tests.integration.world import until
 
 T = TypeVar("T")
 
@@ -34,8 +35,7 @@ def beside_guard(cluster: Cluster, uninstall: Callable[[], T]) -> tuple[T, str]:
 
 def run_job(kubectl: Kubectl, name: str, service_account: Path) -> str:
     """Return what the Job's program wrote when it had ended, well or badly. `service_account` is its kubeconfig."""
-    kubectl("wait", f"job/{name}", "--for=create", "--timeout=30s")
-    job = kubectl.json("get", f"job/{name}")
+    job = until(lambda: _waiting(kubectl, name), f"job {name} waits for a node")
     (container,) = job["spec"]["template"]["spec"]["containers"]
     command = [*container["command"], *container.get("args", [])]
     assert command[0] == "python"
@@ -50,6 +50,15 @@ def run_job(kubectl: Kubectl, name: str, service_account: Path) -> str:
     patch = json.dumps({"status": _status(well=done.returncode == 0)})
     kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
     return done.stdout + done.stderr
+
+
+def _waiting(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    """Return the Job if it has not ended, else nothing; one of an attempt before stays until helm makes the next."""
+    found = kubectl.attempt("get", f"job/{name}", "-o", "json")
+    if found.returncode != 0:
+        return {}
+    job: dict[str, Any] = json.loads(found.stdout)
+    return {} if job.get("status", {}).get("conditions") else job
 
 
 def _status(*, well: bool) -> dict[str, Any]:
