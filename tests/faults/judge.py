@@ -179,7 +179,9 @@ def masked(body: Json | None) -> Json | None:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(inner) for key, inner in value.items() if not key.endswith("At") and key != "hourlyPrice"}
+        return {
+            key: _timeless(inner) for key, inner in value.items() if not key.endswith("At") and key != "hourlyPrice"
+        }
     return value
 
 
