@@ -118,7 +118,7 @@ class Canaries:
         for simulator in self.stack.simulators.values():
             simulator.child.start()
         for simulator in self.stack.simulators.values():
-            await_true(lambda it=simulator: it.healthy, simulator.child)  # type: ignore[misc]
+            await_true(lambda it=simulator: it.healthy, simulator.child)  # type: ignore[misc]  # bound at once
         self.stack.kubectl("create", "namespace", NAMESPACE)
         self.novita.set_secret("novita-credentials", apiKey=NOVITA_KEY)
         self.novita.set_secret("hostwinds-credentials", apiKey=HOSTWINDS_KEY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -70,8 +70,7 @@ def read(held: dict[str, str | int | None], *wanted: Place, **answers: Any) -> t
 
     def open_account(provider: ProviderName, key: str) -> Provider:
         opened.append((provider, key))
-        account: Any = Account(answers.get(provider, ()))
-        return account  # type: ignore[no-any-return]
+        return cast("Provider", Account(answers.get(provider, ())))
 
     return read_inventory(Secrets(held), wanted, open_account), opened
 

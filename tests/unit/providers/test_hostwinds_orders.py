@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.words import BillingCycle, BillingMode
+from gpuinstance.api.words import BillingCycle, BillingMode, PortProtocol
 from gpuinstance.core.model import PlanChoice, Port, Software, Volume
 from gpuinstance.providers.base import NotFound, ProviderError, RateLimited, Rejected, Unauthorized, Unavailable
 from tests.unit.providers.hostwinds_script import DENIED, DONE, KEY, ORDER, UNAUTHORIZED, Script, Verb
@@ -50,14 +50,14 @@ async def test_an_impossible_order_is_refused_in_words(changes: dict[str, object
     """Nothing is bought without what was asked for."""
     script = Script()
     with pytest.raises(Rejected) as caught:
-        await script.provider.create(dataclasses.replace(ORDER, **changes))  # type: ignore[arg-type]
+        await script.provider.create(dataclasses.replace(ORDER, **changes))  # type: ignore[arg-type]  # of many fields
     assert caught.value.reason is Reason.UNSUPPORTED_BY_PROVIDER
     assert "canary" not in caught.value.message
     assert script.forms == []
 
 
 UNSUPPORTED: list[Verb] = [
-    lambda p: p.set_ports("183", [Port(80, "http")]),  # type: ignore[arg-type]
+    lambda p: p.set_ports("183", [Port(80, PortProtocol.HTTP)]),
     lambda p: p.grow_disk("183", from_gb=50, to_gb=60),
     lambda p: p.change_software("183", Software("nginx"), keep_data=True),
     lambda p: p.switch_to_monthly("183", 1),
