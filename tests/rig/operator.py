@@ -7,8 +7,9 @@ Configured by environment only, as in a pod.
 from __future__ import annotations
 
 import os
+import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -20,12 +21,22 @@ STOP_SECONDS = 40.0
 
 
 class Operator:
-    """`python -m gpuinstance` with its health and metrics on a port of its own; `name` is that of its log."""
+    """`python -m gpuinstance` with its health and metrics on a port of its own; `name` is that of its log.
 
-    def __init__(self, python: str, directory: Path, env: Mapping[str, str], name: str = "operator") -> None:
+    `program` are the arguments of Python, for whoever runs it under supervision.
+    """
+
+    def __init__(
+        self,
+        python: str,
+        directory: Path,
+        env: Mapping[str, str],
+        name: str = "operator",
+        program: Sequence[str] = ("-m", "gpuinstance"),
+    ) -> None:
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
-        self.child = Child(name, [python, "-m", "gpuinstance"], directory, {**env, "GPUINSTANCE_HTTP_LISTEN": address})
+        self.child = Child(name, [python, *program], directory, {**env, "GPUINSTANCE_HTTP_LISTEN": address})
 
     @property
     def ready(self) -> bool:
@@ -41,7 +52,7 @@ class Operator:
     def leads(self) -> bool:
         """True when it is the one that acts."""
         try:
-            return "gpuinstance_leader 1.0" in self.metrics()
+            return re.search(r"^gpuinstance_leader\{.*\} 1\.0$", self.metrics(), re.MULTILINE) is not None
         except httpx.TransportError:
             return False
 
