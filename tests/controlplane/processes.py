@@ -25,6 +25,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STOP_SECONDS = 15.0
 _PORTS = range(20_000, 32_000)
+_SHARES = 8
 
 Spawn = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -168,10 +169,12 @@ def free_port() -> int:
     """Return a free TCP port of the loopback interface.
 
     It lies below the range from which the kernel serves outgoing connections, so that it stays free while
-    a server that had it restarts.
+    a server that had it restarts. Workers of pytest-xdist, who may all look before anybody serves, have shares of
+    their own.
     """
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
     while True:
-        port = random.choice(_PORTS)
+        port = random.choice(_PORTS[share::_SHARES])
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

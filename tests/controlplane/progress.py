@@ -49,7 +49,10 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], describe: 
     Every five seconds `report` gets what `describe` made of the latest line on standard error.
     Raises CommandError where the command fails.
     """
-    process = subprocess.Popen(
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    output: list[str] = []
+    said: queue.Queue[str | None] = queue.Queue()
+    with subprocess.Popen(
         command,
         cwd=cwd,
         env={**os.environ, **env},
@@ -57,31 +60,28 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], describe: 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    output: list[str] = []
-    said: queue.Queue[str | None] = queue.Queue()
-    readers = (
-        threading.Thread(target=_drain, args=(process.stdout, output.append), daemon=True),
-        threading.Thread(target=_drain, args=(process.stderr, said.put), daemon=True),
-    )
-    for reader in readers:
-        reader.start()
-    threading.Thread(target=_end, args=(process, readers, said), daemon=True).start()
-    tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    text, due = describe(None), time.monotonic() + _REPORT_SECONDS
-    while True:
-        try:
-            line = said.get(timeout=max(due - time.monotonic(), 0))
-        except queue.Empty:
-            pass
-        else:
-            if line is None:
-                break
-            tail.append(line)
-            text = describe(line)
-        if time.monotonic() >= due:
-            report(text)
-            due = time.monotonic() + _REPORT_SECONDS
+    ) as process:
+        readers = (
+            threading.Thread(target=_drain, args=(process.stdout, output.append), daemon=True),
+            threading.Thread(target=_drain, args=(process.stderr, said.put), daemon=True),
+        )
+        for reader in readers:
+            reader.start()
+        threading.Thread(target=_end, args=(process, readers, said), daemon=True).start()
+        text, due = describe(None), time.monotonic() + _REPORT_SECONDS
+        while True:
+            try:
+                line = said.get(timeout=max(due - time.monotonic(), 0))
+            except queue.Empty:
+                pass
+            else:
+                if line is None:
+                    break
+                tail.append(line)
+                text = describe(line)
+            if time.monotonic() >= due:
+                report(text)
+                due = time.monotonic() + _REPORT_SECONDS
     if process.returncode != 0:
         raise CommandError("\n".join([f"{' '.join(command[:2])} failed", *tail]))
     return "\n".join(output)

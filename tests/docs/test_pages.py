@@ -13,14 +13,10 @@ from docs.fields import paths, reference
 from docs.generate import NOTE
 from gpuinstance.api.crd import RESOURCES, Resource, crd_of
 from gpuinstance.providers.base import Capabilities
-from tests.judges.situations import TABLE, Situation
-from tests.judges.stories import Body
-from tests.judges.upgrade_situations import UPGRADES
 from tests.rig.stack import ROOT
 
 DOCS = ROOT / "docs"
 KINDS = [pytest.param(it, id=it.kind) for it in RESOURCES]
-BOTH = [pytest.param(it, id=it.slug) for it in (*TABLE, *UPGRADES)]
 
 
 def text(page: str) -> str:
@@ -105,29 +101,3 @@ def test_every_capability_is_explained() -> None:
     """Whoever adds a provider finds each of them in docs/adding-a-provider.md."""
     page = text("adding-a-provider.md")
     assert [it.name for it in fields(Capabilities) if f"`{it.name}`" not in page] == []
-
-
-@pytest.mark.parametrize("situation", BOTH)
-def test_the_short_table_of_gitops_holds_in_every_situation(situation: Situation) -> None:
-    """The first line that fits says what Flux and Argo CD show, in each situation that the judges know."""
-    rows = re.findall(r"^\| (is|says) ([^|]+) \| (\w+) \| (\w+) \|", text("gitops.md"), re.MULTILINE)
-    shown = {what: (flux, argo) for _, what, flux, argo in rows}
-    body = situation.on_paper()
-    fitting = [what for what, fits in _lines(body).items() if fits]
-    assert list(shown) == list(_lines(body)), "the page and this test have the same lines in the same order"
-    assert shown[fitting[0]] == (situation.expected.flux, situation.expected.argo)
-
-
-def _lines(body: Body) -> dict[str, bool]:
-    status = body["status"]
-    true = {it["type"] for it in status.get("conditions", ()) if it["status"] == "True"}
-    return {
-        "being deleted": "deletionTimestamp" in body["metadata"],
-        "nothing about its latest generation": status.get("observedGeneration") != body["metadata"]["generation"],
-        "`Stalled`": "Stalled" in true,
-        "`ActionRequired`": "ActionRequired" in true,
-        "`Reconciling`": "Reconciling" in true,
-        "`Paused` and `Ready`": {"Paused", "Ready"} <= true,
-        "`Paused`": "Paused" in true,
-        "`Ready`, or its outcome is `Stopped`": "Ready" in true or status.get("outcome") == "Stopped",
-    }
