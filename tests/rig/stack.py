@@ -55,6 +55,10 @@ class Options:
     """How long an unconfirmed create is waited for: longer than the real length of the listing lag."""
     operator: Mapping[str, str] = field(default_factory=dict)
     """Further environment of the operator."""
+    operator_python: str = sys.executable
+    """Who runs the operator: another Python may have the project installed. PYTHONPATH still leads into the tree."""
+    operator_program: Sequence[str] = ("-m", "gpuinstance")
+    """What Python runs as the operator, for whoever runs it under supervision."""
 
 
 class Stack:
@@ -89,7 +93,9 @@ class Stack:
             **self._hostwinds_env(options),
             **options.operator,
         }
-        self.operator = Operator(sys.executable, directory, self._operator_env)
+        self.operator = Operator(
+            options.operator_python, directory, self._operator_env, program=options.operator_program
+        )
 
     @property
     def operator_user(self) -> str:
@@ -179,7 +185,7 @@ def install(kubectl: Kubectl) -> None:
     crds = ("gpuinstances.gpuinstance.dev", "instanceupgrades.gpuinstance.dev")
     _await_success(kubectl, "wait", "crd", *crds, "--for=condition=Established")
     for name in ("rbac.yaml", "policies.yaml"):
-        kubectl("apply", "-f", str(ROOT / "deploy" / name))
+        kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / name))
     # Established is said a moment before the objects can be listed and the schema is published.
     for kind in ("gpui", "iup"):
         _await_success(kubectl, "get", kind, "--all-namespaces")

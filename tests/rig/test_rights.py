@@ -47,6 +47,7 @@ DENIED = {
     ("watch", "namespaces"),
     ("patch", "namespaces"),
     ("get", "leases"),
+    ("list", "leases"),
 }
 
 
@@ -65,6 +66,7 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(stack: Stack) -> Non
     lease = ("auth", "can-i", "update", f"leases/{SERVICE_ACCOUNT}", f"--namespace={SERVICE_ACCOUNT}")
     assert operator.attempt(*lease).stdout.strip() == "yes"
     assert may(operator, "create", "leases", SERVICE_ACCOUNT)
+    assert may(operator, "list", "leases", SERVICE_ACCOUNT)
     assert not may(operator, "update", "leases", SERVICE_ACCOUNT), "its own Lease, and no other"
 
 
