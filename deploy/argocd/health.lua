@@ -1,7 +1,7 @@
 -- Tells Argo CD how a GPUInstance or an InstanceUpgrade is doing, from what its conditions say, by the rules of
 -- kstatus. Healthy: as the spec asks. Progressing: wait. Degraded: only a person or a change of the spec helps.
 -- Suspended: nothing is wrong, and it is up to a person: spec.suspend holds an instance as it is, or an upgrade
--- waits for a payment or a confirmation. Needs no library of Lua, since Argo CD opens none by default.
+-- waits for a payment or a confirmation. Needs the basic library of Lua only: Argo CD opens little else.
 
 local status = obj.status or {}
 if status.observedGeneration ~= obj.metadata.generation then

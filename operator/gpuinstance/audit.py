@@ -7,6 +7,7 @@ three things can go wrong without a word, and each is found here, helped, and co
   What is still missing in the next audit is `trouble`: only a restart brings a dead watch back.
 - *ghost*: we still work on an object that is gone. It is read afresh, and thereby forgotten.
 - *overdue*: nothing has looked at an object for several polls, so its timer or alarm is dead. It is woken.
+  Objects of other shards are not looked at here, but known as well: they can be missed, or ghosts.
 
 The list is of metadata only, in pages. Where it differs, it is read and compared once more after a moment: the
 watch may be just behind it, and objects come and go.
@@ -41,6 +42,9 @@ class Subject(Protocol):
 
     def doubt(self, key: Key) -> None:
         """Do not believe what was last seen of this object: read it when it is looked at next."""
+
+    def is_ours(self, key: Key) -> bool:
+        """Whether it is this process that looks at the object, and no other shard."""
 
 
 class Wakes(Protocol):
@@ -162,7 +166,11 @@ class Audit:
         return frozenset(map(Key.of, self._subject.known()))
 
     def _compare(self, known: frozenset[Key], listed: Mapping[Key, Body]) -> Findings:
-        overdue = {key for key in known & listed.keys() if (self._queue.unseen_for(key) or 0.0) > self._longest_unseen}
+        overdue = {
+            key
+            for key in known & listed.keys()
+            if (self._queue.unseen_for(key) or 0.0) > self._longest_unseen and self._subject.is_ours(key)
+        }
         return Findings(
             missed=frozenset(key for key, body in listed.items() if self._is_missed(key, body)),
             ghosts=known - listed.keys(),

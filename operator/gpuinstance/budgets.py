@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.v1alpha1 import KIND, GPUInstance
-from gpuinstance.core.budget import Budget, read_limit, spend_of, upgraded_price
+from gpuinstance.core.budget import Budget, read_limit, room_of, upgraded_price
 from gpuinstance.known import Known
 from gpuinstance.kube import Body, Forbidden, Key, Kube, version_of
 from gpuinstance.providers.shelf import Shelf
@@ -79,7 +79,7 @@ class Budgets:
     def cost(self, instance: GPUInstance, status: GPUInstanceStatus) -> Decimal:
         """Return what the instance will count for once the status is saved."""
         spec, saved = (it.model_dump(mode="json", by_alias=True, exclude_none=True) for it in (instance.spec, status))
-        return spend_of(spec, saved, bill_stopped=self._bill_stopped) or Decimal(0)
+        return room_of(spec, saved, bill_stopped=self._bill_stopped) or Decimal(0)
 
     def claim(self, instance: GPUInstance, budget: Budget, amount: Decimal, *, by: str) -> Budget | None:
         """Claim what the instance will count for, until the pass of the object with uid `by` is over.
@@ -172,6 +172,6 @@ class Budgets:
         uid, version = body["metadata"]["uid"], version_of(body)
         known = self._spends.get(uid)
         if known is None or known[0] != version:
-            spend = spend_of(body.get("spec") or {}, body.get("status") or {}, bill_stopped=self._bill_stopped)
+            spend = room_of(body.get("spec") or {}, body.get("status") or {}, bill_stopped=self._bill_stopped)
             known = self._spends[uid] = (version, spend)
         return known[1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, fi
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gpuinstance.api.words import ProviderName
+from gpuinstance.core.division import MOST_SHARDS, Division
 
 _PREFIX = "GPUINSTANCE_"
 _DAY = 86_400
@@ -85,6 +87,10 @@ class Settings(BaseSettings):
     """How long after its last renewal the leader acts; then it ends."""
     lease_retry_seconds: float = Field(2, gt=0, le=3600)
     """Pause between renewals, and between tries to become the leader."""
+    shards: int = Field(1, ge=1, le=MOST_SHARDS)
+    """Among how many leaders the objects are divided; all processes that share a Lease name need the same number."""
+    shard: int = Field(0, ge=0, lt=MOST_SHARDS)
+    """Which of them this process is a replica of: from 0 to `shards` - 1."""
     audit_seconds: float = Field(300, ge=1, le=600)
     """Pause between comparisons of the cluster's list of objects with what the watch has shown."""
 
@@ -107,6 +113,9 @@ class Settings(BaseSettings):
 
     workers: int = Field(200, ge=1, le=1000)
     """Passes that run at the same time."""
+    denied_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
+    """Networks that nothing may lead to although they are public, as a JSON list: those of pods, services and nodes
+    where they have such addresses. They win over all that is allowed below."""
     probe_allowed_networks: Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_from_json)] = []
     """Networks that health checks may reach although they are not public, as a JSON list."""
 
@@ -125,10 +134,25 @@ class Settings(BaseSettings):
     def _fits(cls, value: float, info: ValidationInfo) -> float:
         """The leader must stop before others begin, and have more than one try before it stops."""
         if info.field_name == "lease_deadline_seconds" and value >= info.data.get("lease_seconds", math.inf):
-            raise ValueError("must be less than LEASE_SECONDS")
+            raise ValueError("must be less than GPUINSTANCE_LEASE_SECONDS")
         if info.field_name == "lease_retry_seconds" and value * 2 > info.data.get("lease_deadline_seconds", math.inf):
-            raise ValueError("must be at most half of LEASE_DEADLINE_SECONDS")
+            raise ValueError("must be at most half of GPUINSTANCE_LEASE_DEADLINE_SECONDS")
         return value
+
+    @field_validator("shards", "shard")
+    @classmethod
+    def _divides(cls, value: int, info: ValidationInfo) -> int:
+        """A shard that is none of them would stand by for ever; without an election nothing keeps them apart."""
+        if info.field_name == "shard" and value >= info.data.get("shards", math.inf):
+            raise ValueError("must be less than GPUINSTANCE_SHARDS")
+        if info.field_name == "shards" and value > 1 and not info.data.get("leader_election", True):
+            raise ValueError("must be 1 where GPUINSTANCE_LEADER_ELECTION is false")
+        return value
+
+    @property
+    def division(self) -> Division:
+        """The part of all instances that this process may look after."""
+        return Division(self.shard, self.shards)
 
     @property
     def fast_poll(self) -> timedelta:
@@ -170,11 +194,18 @@ class Settings(BaseSettings):
         return self.poll * self.stale_polls
 
 
+def unknown(variables: Iterable[str]) -> list[str]:
+    """Return which variables of the environment look like settings and are none, such as misspelt ones."""
+    known = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
+    return sorted(it for it in variables if it.upper().startswith(_PREFIX) and it.upper() not in known)
+
+
 def complaint(error: ValidationError) -> str:
     """Return in one line which variables of the environment are wrong and why, without their values."""
     found: dict[str, list[str]] = {}
     for detail in error.errors(include_input=False, include_url=False):
         messages = found.setdefault(f"{_PREFIX}{detail['loc'][0]}".upper(), [])
-        if detail["msg"] not in messages:
-            messages.append(detail["msg"])
+        message = detail["msg"].removeprefix("Value error, ")  # pydantic's, before words of our own
+        if message not in messages:
+            messages.append(message)
     return "; ".join(f"{variable}: {', '.join(messages)}" for variable, messages in found.items())

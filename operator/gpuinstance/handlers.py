@@ -21,10 +21,15 @@ import kopf
 from gpuinstance.api.v1alpha1 import FINALIZER, GROUP, VERSION
 from gpuinstance.audit import Audit
 from gpuinstance.config import Settings
+from gpuinstance.departing import Departures
 from gpuinstance.kube import PLURALS, Body, Key
 from gpuinstance.queue import WakeQueue
 from gpuinstance.reconcile import Reconciler
+from gpuinstance.sharing import Share
 from gpuinstance.watching import WATCH_SECONDS, Watches, log_in
+
+LATELY = 0.9
+"""The part of a poll within which an object that was looked at need not be looked at again."""
 
 
 def register(
@@ -34,15 +39,20 @@ def register(
     settings: Settings,
     watches: Watches,
     audits: Mapping[str, Audit],
+    share: Share,
+    departures: Departures,
 ) -> None:
-    """Attach the handlers of all kinds to the registry; `audits` are by kind."""
+    """Attach the handlers of all kinds to the registry; `audits` are by kind.
+
+    They are the same in all shards: with conditions on them kopf would take the finalizer away where they do not hold.
+    """
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
         return await log_in(watches)
 
     for kind, audit in audits.items():
-        _register_kind(kind, registry, reconciler, queue, settings, audit)
+        _register_kind(kind, registry, reconciler, queue, settings, audit, share, departures)
 
 
 def _register_kind(
@@ -52,6 +62,8 @@ def _register_kind(
     queue: WakeQueue,
     settings: Settings,
     audit: Audit,
+    share: Share,
+    departures: Departures,
 ) -> None:
     resource = (GROUP, VERSION, PLURALS[kind])
 
@@ -61,6 +73,8 @@ def _register_kind(
     @kopf.on.event(*resource, registry=registry, id="wake")
     async def wake(event: kopf.RawEvent, **_: Any) -> None:
         body: Body = {**event["object"], "kind": kind}
+        # Who wrote which field: half of the object, asked for by nobody, and kept here and by kopf while it lives.
+        body["metadata"].pop("managedFields", None)
         key = key_of(body["metadata"])
         if event["type"] == "DELETED":
             audit.gone(key)
@@ -69,7 +83,7 @@ def _register_kind(
         else:
             audit.shown(body)
             reconciler.see(key, body)
-            queue.wake(key)
+            share.wake(key)
 
     @kopf.timer(
         *resource,
@@ -79,14 +93,18 @@ def _register_kind(
         initial_delay=lambda **_: random.uniform(0, settings.poll_seconds),  # noqa: S311 - jitter, not a secret
     )
     async def poll(body: kopf.Body, **_: Any) -> None:
-        queue.wake(key_of(body["metadata"]))
+        key = key_of(body["metadata"])
+        # By the listing that others have asked for it would have been woken.
+        if not (reconciler.is_watched(key) and queue.has_seen(key, within=LATELY * settings.poll_seconds)):
+            share.wake(key)
 
     @kopf.on.delete(*resource, registry=registry, id="release")
     async def release(body: kopf.Body, **_: Any) -> None:
         key = key_of(body["metadata"])
         released = reconciler.released(key)
-        queue.wake(key)
-        await released.wait()
+        share.wake(key)
+        with departures.watched(key):
+            await released.wait()
 
 
 class _Forever:

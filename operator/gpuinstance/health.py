@@ -37,7 +37,7 @@ class Health:
         """Answer /readyz."""
         if not self.leadership.leads:
             return self.leadership.trouble()
-        return self.queue.trouble() or self.watches.missing()
+        return self.queue.trouble() or self.watches.missing() or self.leadership.trouble()
 
     def _stuck_watch(self) -> str | None:
         """A watch that does not begin again, while the same API server answers audits."""

@@ -121,6 +121,8 @@ class Kind:
     count: Callable[[Any, Any], None]
     """Counts what is special to the kind, from the status before and after."""
     forget: Callable[[str], None]
+    is_watched: Callable[[str], bool] = lambda _: False
+    """By uid, whether what changes at the provider wakes the object, so that it need not look by itself."""
     announcements: Callable[[Any, Any, AnyDecision], Sequence[Announcement]] = lambda *_: ()
     """What is to be told outside, from a resource, its status before, and what was decided."""
     publish: Callable[[Any], Awaitable[Any | None]] = _nothing
@@ -177,6 +179,7 @@ def kinds(
             news=news,
             count=partial(count_instance, metrics),
             forget=forget,
+            is_watched=instances.is_watched,
             announcements=announce_instance,
             pass_over=instances.pass_over,
             publish=publish,

@@ -6,6 +6,8 @@ whatever is done on its word is first saved with the resourceVersion that it sho
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from gpuinstance.api.upgrade import UPGRADE_KIND
 from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.kube import Body, Key, version_of
@@ -28,7 +30,7 @@ class Known:
     def see(self, key: Key, body: Body) -> None:
         """Take note of an object, unless something newer is known."""
         before = self._bodies.get(key)
-        if before is not None and version_of(body) < version_of(before):
+        if is_older(body, before):
             return
         self._bodies[key] = body
         self._doubted.discard(key)
@@ -69,6 +71,10 @@ class Known:
             if not self._upgrades[name]:
                 del self._upgrades[name]
 
+    def keys(self) -> Collection[Key]:
+        """Return the keys of all objects."""
+        return self._bodies.keys()
+
     def of_kind(self, kind: str) -> list[Body]:
         """Return all objects of a kind."""
         return [body for key, body in self._bodies.items() if key.kind == kind]
@@ -90,9 +96,11 @@ class Known:
 class KnownKind:
     """One kind of what is known, for who audits or shows it."""
 
-    def __init__(self, everything: Known, kind: str) -> None:
+    def __init__(self, everything: Known, kind: str, *, is_ours: Callable[[Key], bool] = lambda _: True) -> None:
         self._everything = everything
         self._kind = kind
+        self.is_ours = is_ours
+        """Whether this process looks at the object, and no other shard."""
 
     def known(self) -> list[Body]:
         """Return all objects of the kind, as last seen."""
@@ -110,11 +118,20 @@ def instance_of(key: Key, body: Body) -> _Name:
     return key.namespace, key.name
 
 
+def is_older(body: Body, known: Body | None) -> bool:
+    """True if more is known of the object than this: answers and the watch overtake each other."""
+    return known is not None and version_of(body) < version_of(known)
+
+
 def went_back(before: Body, now: Body) -> bool:
     """True if a later version of an object has a status of an earlier time, or none."""
-    then, shown = before.get("status") or {}, now.get("status") or {}
-    older = any(shown.get(name, least) < then.get(name, least) for name, least in _ONLY_GROW)
-    return older and version_of(now) > version_of(before)
+    return is_behind(before.get("status"), now) and version_of(now) > version_of(before)
+
+
+def is_behind(then: Body | None, now: Body) -> bool:
+    """True if an object has a status of an earlier time than this one, or none."""
+    shown = now.get("status") or {}
+    return any(shown.get(name, least) < (then or {}).get(name, least) for name, least in _ONLY_GROW)
 
 
 _ONLY_GROW = (("observedGeneration", -1), ("attempts", 0))

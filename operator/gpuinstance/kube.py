@@ -23,12 +23,14 @@ from kubernetes.aio import client, config
 
 from gpuinstance.api.upgrade import UPGRADE_KIND, UPGRADE_PLURAL
 from gpuinstance.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
+from gpuinstance.apiserver import JSON, ask, path_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _TIMEOUT_SECONDS = 15.0
-_MERGE_PATCH = "application/merge-patch+json"
+_OURS = f"/apis/{GROUP}/{VERSION}"
+_CORE = "/api/v1"
 _MESSAGE_LIMIT = 1000
 _PAGE = 500
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -84,29 +86,17 @@ class Kube:
         self.may_write: Callable[[], bool] = lambda: True
         """Asked right before each write. The resourceVersion protects what another process has written; this
         keeps one that has lost its lease from writing even where nobody has."""
-        self._objects = client.CustomObjectsApi(api)
-        self._core = client.CoreV1Api(api)
 
     async def get_object(self, key: Key) -> Body:
         """Return the object as it is now. Raises Vanished if this life of it is over."""
-        async with translated():
-            body: Any = await self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, key.namespace, PLURALS[key.kind], key.name, _request_timeout=_TIMEOUT_SECONDS
-            )
+        body = await self._ask("GET", path_to(_OURS, PLURALS[key.kind], key.namespace, key.name))
         if body["metadata"]["uid"] != key.uid:
             raise Vanished(f"{key.namespace}/{key.name} is another object now")
-        return dict(body)
+        return body
 
     async def find_instance(self, namespace: str, name: str) -> Body | None:
         """Return the GPUInstance of that name as it is now; None if there is none."""
-        try:
-            async with translated():
-                found: Any = await self._objects.get_namespaced_custom_object(
-                    GROUP, VERSION, namespace, PLURAL, name, _request_timeout=_TIMEOUT_SECONDS
-                )
-        except Vanished:
-            return None
-        return dict(found)
+        return await self._find(path_to(_OURS, PLURAL, namespace, name))
 
     async def patch_status(self, body: Body, patch: Body) -> Body:
         """Merge `patch` into the status of the object as it was read; returns the saved object.
@@ -116,91 +106,56 @@ class Kube:
         self._require_right()
         metadata = body["metadata"]
         guard = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
-        async with translated():
-            saved: Any = await self._objects.patch_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
-                metadata["namespace"],
-                PLURALS[Key.of(body).kind],
-                metadata["name"],
-                {"metadata": guard, "status": patch},
-                _content_type=_MERGE_PATCH,
-                _request_timeout=_TIMEOUT_SECONDS,
-            )
-        return dict(saved)
+        path = path_to(_OURS, PLURALS[Key.of(body).kind], metadata["namespace"], metadata["name"], "status")
+        return await self._ask("PATCH", path, body={"metadata": guard, "status": patch})
 
     async def list_objects(self, kind: str, namespace: str | None, *, metadata_only: bool = False) -> list[Body]:
         """Return all objects of a kind as they are now; `namespace` None: of the whole cluster."""
+        path = path_to(_OURS, PLURALS[kind], namespace)
         found: list[Body] = []
-        headers = {"Accept": _METADATA_ONLY} if metadata_only else None
-        token: str | None = None
+        query = {"limit": str(_PAGE)}
         while True:
-            async with translated():
-                page: Any = await self._page(kind, namespace, _headers=headers, _continue=token)
+            page = await self._ask("GET", path, query=query, accept=_METADATA_ONLY if metadata_only else JSON)
             # Items need not name their kind, those of metadata name another, and none of these are null.
             found += [{**item, "kind": kind} for item in page["items"] or ()]
-            token = page["metadata"].get("continue") or None
-            if token is None:
+            if not (token := page["metadata"].get("continue")):
                 return found
-
-    async def _page(self, kind: str, namespace: str | None, **how: Any) -> object:
-        how |= {"limit": _PAGE, "_request_timeout": _TIMEOUT_SECONDS}
-        if namespace is None:
-            return await self._objects.list_cluster_custom_object(GROUP, VERSION, PLURALS[kind], **how)
-        return await self._objects.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURALS[kind], **how)
+            query["continue"] = token
 
     async def delete_object(self, body: Body) -> None:
         """Delete the object if it is still as it was read. Raises Conflict, or Vanished if it is gone."""
         self._require_right()
         key, metadata = Key.of(body), body["metadata"]
-        preconditions = {"uid": key.uid, "resource_version": metadata["resourceVersion"]}
-        async with translated():
-            await self._objects.delete_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                key.namespace,
-                PLURALS[key.kind],
-                key.name,
-                body=client.V1DeleteOptions(preconditions=client.V1Preconditions(**preconditions)),
-                _request_timeout=_TIMEOUT_SECONDS,
-            )
+        preconditions = {"uid": key.uid, "resourceVersion": metadata["resourceVersion"]}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        await self._ask("DELETE", path_to(_OURS, PLURALS[key.kind], key.namespace, key.name), body=options)
 
     async def get_secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return a Secret's data, decoded; None if it does not exist."""
         if _leads_elsewhere(name):
             return None
-        try:
-            async with translated():
-                secret = await self._core.read_namespaced_secret(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
-        except Vanished:
-            return None
-        return {key: _decoded(value) for key, value in (secret.data or {}).items()}
+        secret = await self._find(path_to(_CORE, "secrets", namespace, name))
+        return None if secret is None else {key: _decoded(it) for key, it in (secret.get("data") or {}).items()}
 
     async def get_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return a ConfigMap's data; None if it does not exist."""
         if _leads_elsewhere(name):
             return None
-        try:
-            async with translated():
-                found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=_TIMEOUT_SECONDS)
-        except Vanished:
-            return None
-        return dict(found.data or {})
+        found = await self._find(path_to(_CORE, "configmaps", namespace, name))
+        return None if found is None else dict(found.get("data") or {})
 
     async def get_namespace_annotations(self, name: str) -> Mapping[str, str] | None:
         """Return the annotations of a Namespace; None if it does not exist."""
-        try:
-            async with translated():
-                found = await self._core.read_namespace(name, _request_timeout=_TIMEOUT_SECONDS)
-        except Vanished:
-            return None
-        return dict((found.metadata.annotations if found.metadata else None) or {})
+        found = await self._find(path_to(_CORE, "namespaces", None, name))
+        return None if found is None else dict(found["metadata"].get("annotations") or {})
 
     async def post_event(self, body: Body, *, reason: str, message: str, warning: bool) -> None:
-        """Attach one Event to the object."""
+        """Attach one Event to the object; where its namespace is being deleted there is nobody to tell."""
         self._require_right()
         metadata, now = body["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {
+            "apiVersion": "v1",
+            "kind": "Event",
             "metadata": {
                 "name": f"{metadata['name'][:200]}.{uuid.uuid4().hex[:12]}",
                 "namespace": metadata["namespace"],
@@ -222,14 +177,25 @@ class Kube:
             "lastTimestamp": now,
             "count": 1,
         }
-        async with translated():
-            await self._core.create_namespaced_event(
-                metadata["namespace"], client.CoreV1Event.model_validate(event), _request_timeout=_TIMEOUT_SECONDS
-            )
+        try:
+            await self._ask("POST", path_to(_CORE, "events", metadata["namespace"]), body=event)
+        except Forbidden as error:
+            if "being terminated" not in str(error):
+                raise
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self.api.close()
+
+    async def _ask(self, method: str, path: str, **how: Any) -> Body:
+        async with translated():
+            return await ask(self.api, method, path, seconds=_TIMEOUT_SECONDS, **how)
+
+    async def _find(self, path: str) -> Body | None:
+        try:
+            return await self._ask("GET", path)
+        except Vanished:
+            return None
 
     def _require_right(self) -> None:
         if not self.may_write():

@@ -83,6 +83,8 @@ class Observer:
     """All instances as last seen."""
     upgrade_of: Callable[[GPUInstance], FoundUpgrade | None] = lambda _: None
     """The upgrade that concerns an instance now: the one that holds its machine, else the last that succeeded."""
+    paid_upgrade_of: Callable[[GPUInstance], str | None] = lambda _: None
+    """The upgrade for which an instance whose machine has served is kept for a while."""
     budgets: Budgets | None = None
     """What namespaces may cost; None where they have no budgets."""
     surplus: Surplus = field(default_factory=Surplus)
@@ -109,6 +111,11 @@ class Observer:
             if memory is not None and isinstance(provider, str):
                 oldest[provider] = min(memory.last_seen_at, oldest.get(provider, now))
         return {provider: (now - seen_at).total_seconds() for provider, seen_at in oldest.items()}
+
+    def is_watched(self, uid: str) -> bool:
+        """Whether the object's account was listed lately, so that a change of its machine has woken it."""
+        memory = self._memory.get(uid)
+        return memory is not None and memory.account is not None and memory.account.is_fresh(self._patience())
 
     async def look(self, instance: GPUInstance) -> Look:
         """Observe, ask the rules, gather what they need, ask again. Raises KubeError."""
@@ -153,6 +160,7 @@ class Observer:
             limits=self._limits(instance.spec.provider),
             view=view,
             upgrade=self.upgrade_of(instance),
+            paid_upgrade=self.paid_upgrade_of(instance),
             claimed_by=await self._claimant(instance, view),
             health=memory.health,
             key_changed_at=memory.key_changed_at,
@@ -221,7 +229,11 @@ class Observer:
             and metadata.deletion_timestamp is None
         )
         pace = self.settings.pace(instance.spec.provider).total_seconds()
-        return 0.9 * (self.settings.poll_seconds if at_rest else pace)
+        return self._patience() if at_rest else 0.9 * pace
+
+    def _patience(self) -> float:
+        """Return how old a listing may be at rest, in seconds: one is read in each poll."""
+        return 0.9 * self.settings.poll_seconds
 
     def _identity(self, instance: GPUInstance) -> Identity:
         return Identity.of(instance.metadata, mark=self.settings.mark)
@@ -301,6 +313,7 @@ class Observer:
         shown = replace(
             listed, state=machine.state, word=machine.word, trouble=machine.trouble, host=machine.host or listed.host
         )
+        shown = replace(shown, hourly_price=machine.hourly_price or listed.hourly_price)
         view = replace(snapshot.view, machines=(shown, *others))
         return replace(snapshot, view=view, addresses=machine.ports)
 

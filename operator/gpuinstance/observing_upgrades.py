@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade import InstanceUpgrade
 from gpuinstance.api.upgrade_status import InstanceUpgradeStatus
-from gpuinstance.api.upgrade_words import UpgradeOutcome
+from gpuinstance.api.upgrade_words import UpgradeOutcome, UpgradePhase
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import BillingMode, ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.budget import Budget
+from gpuinstance.core.expiry import will_be_deleted
 from gpuinstance.core.snapshot import Blind, FoundUpgrade, Seen
 from gpuinstance.core.upgrade.decide import decide_upgrade
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
@@ -230,32 +231,64 @@ async def _monthly_total(account: SharedListing, s: UpgradeSnapshot, instance: G
 
 
 def upgrade_of(known: Known, instance: GPUInstance) -> FoundUpgrade | None:
-    """Return the upgrade that holds the instance's machine, else the last one that succeeded on it."""
+    """Return the upgrade that holds the instance's machine, else the last one that succeeded on it.
+
+    Once that is noted, one that failed later comes first, as long as what the machine costs since is not noted.
+    """
+    mine, recorded = _of_its_machine(known, instance), instance.status.instance
+    holding = next((it for it in mine if it.status.holds_machine), None)
+    if holding is not None:
+        return _found(holding, holds=True)
+    done = [it for it in mine if it.status.outcome is UpgradeOutcome.SUCCEEDED]
+    last = max(done, key=_end, default=None)
+    is_noted = last is None or (recorded is not None and recorded.upgraded_by == last.metadata.uid)
+    failed = max((it for it in mine if _leaves_price_open(it)), key=_end, default=None)
+    if is_noted and failed is not None and recorded is not None and recorded.priced_by != failed.metadata.uid:
+        last = failed if last is None or _end(failed) > _end(last) else last
+    return _found(last, holds=False) if last is not None else None
+
+
+def _leaves_price_open(upgrade: InstanceUpgrade) -> bool:
+    """True if an upgrade to another price has failed after the machine may have been changed."""
+    status = upgrade.status
+    failed = status.completed_at is not None and status.outcome is not UpgradeOutcome.SUCCEEDED
+    is_priced = status.target is not None and status.target.hourly_price is not None and status.before is not None
+    return failed and is_priced and status.applied_at is not None and status.phase is not UpgradePhase.REVERTED
+
+
+def paid_upgrade_of(known: Known, instance: GPUInstance) -> str | None:
+    """Return the name of the upgrade that is paid for and has not ended, of an instance that `spec.expiry` deletes."""
+    if not will_be_deleted(instance):
+        return None
+    mine = _of_its_machine(known, instance)
+    paid = (it.metadata.name for it in mine if it.status.paid_at is not None and it.status.completed_at is None)
+    return min(paid, default=None)
+
+
+def _of_its_machine(known: Known, instance: GPUInstance) -> list[InstanceUpgrade]:
+    """Return the upgrades that were begun for this very object and the machine that it has now."""
     metadata, recorded = instance.metadata, instance.status.instance
     if recorded is None or recorded.id is None:
-        return None
+        return []
     bodies = known.upgrades_of(metadata.namespace, metadata.name)
-    mine = [
+    return [
         it
         for it in map(InstanceUpgrade.model_validate, bodies)
         if it.status.instance is not None
         and it.status.instance.uid == metadata.uid
         and it.status.instance.machine_id == recorded.id
     ]
-    holding = next((it for it in mine if it.status.holds_machine), None)
-    if holding is not None:
-        return _found(holding, recorded.id, holds=True)
-    done = [it for it in mine if it.status.outcome is UpgradeOutcome.SUCCEEDED]
-    last = max(done, key=_end, default=None)
-    return _found(last, recorded.id, holds=False) if last is not None else None
 
 
 def _end(upgrade: InstanceUpgrade) -> float:
     return upgrade.status.completed_at.timestamp() if upgrade.status.completed_at is not None else 0.0
 
 
-def _found(upgrade: InstanceUpgrade, machine_id: str, *, holds: bool) -> FoundUpgrade:
-    target = upgrade.status.target
+def _found(upgrade: InstanceUpgrade, *, holds: bool) -> FoundUpgrade:
+    target, pinned = upgrade.status.target, upgrade.status.instance
+    assert pinned is not None  # it was found by that
     ports = target.ports or "" if target is not None and upgrade.spec.target.ports is not None else None
     price = target.hourly_price if target is not None else None
-    return FoundUpgrade(upgrade.metadata.name, upgrade.metadata.uid, machine_id, holds, ports, price)
+    before = upgrade.status.before
+    between = (before, target) if _leaves_price_open(upgrade) and before is not None and target is not None else None
+    return FoundUpgrade(upgrade.metadata.name, upgrade.metadata.uid, pinned.machine_id, holds, ports, price, between)

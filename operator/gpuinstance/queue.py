@@ -101,6 +101,11 @@ class WakeQueue:
             self._waiting.add(key)
             self._ready.put_nowait(key)
 
+    def has_seen(self, key: Key, *, within: float) -> bool:
+        """Whether a pass over the object goes on, or has ended within so many seconds."""
+        unseen = self.unseen_for(key)
+        return unseen is not None and unseen <= within
+
     def forget(self, key: Key) -> None:
         """Drop the object's alarm; it is gone."""
         self._alarms.pop(key, None)

@@ -26,7 +26,7 @@ from gpuinstance.api.upgrade import UPGRADE_KIND
 from gpuinstance.core.news import News
 from gpuinstance.core.record import Answer
 from gpuinstance.kinds import AnyDecision, AnyLook, AnyResource, AnyStatus, Kind
-from gpuinstance.known import Known, instance_of, went_back
+from gpuinstance.known import Known, instance_of, is_behind, is_older, went_back
 from gpuinstance.kube import Body, Conflict, Forbidden, Key, Kube, KubeError, Vanished, merge_patch, version_of
 from gpuinstance.metrics import Metrics
 from gpuinstance.outgoing import Outgoing
@@ -69,6 +69,8 @@ class Reconciler:
             # or repeat what a token asked for once.
             _log.warning("somebody has taken the status away: it is written again", object=_name(key))
             self._taken.setdefault(key, before["status"])
+        elif key in self._taken and not is_older(body, before) and not is_behind(self._taken[key], body):
+            del self._taken[key]  # it is back: by the leader of another shard, which looks after the object
         self.known.see(key, body)
 
     def forget(self, key: Key) -> None:
@@ -83,6 +85,10 @@ class Reconciler:
         self.kinds[key.kind].pass_over(key)
         self.released(key).set()
         self._released.pop(key, None)
+
+    def is_watched(self, key: Key) -> bool:
+        """Whether what changes at the provider wakes the object."""
+        return self.kinds[key.kind].is_watched(key.uid)
 
     def released(self, key: Key) -> asyncio.Event:
         """Return the event that is set once the object may go."""
@@ -216,7 +222,7 @@ class Reconciler:
 
     async def _save(self, key: Key, body: Body, old: AnyStatus, new: AnyStatus) -> Body:
         # Against the parsed old status, not the stored one: fields of a newer version stay.
-        patch = merge_patch(to_json(old), to_json(new))
+        patch = merge_patch(to_json(old), to_json(new)) if new != old else {}
         if not patch or patch == self._dropped.get(key):
             self._post_saved(key, body)
             return body

@@ -1,27 +1,30 @@
 """The sweep: machines that carry our mark and belong to no object are billed until somebody notices.
 
-Runs beside the work, on the leader only. It reports by metric, log and Event; it removes only where the
-settings allow it, a few at a time, and stops by itself when too many would go. It looks at the provider
-first and at the cluster second, and believes nothing that it has not seen twice over minutes.
+Runs beside the work, on one leader only: with shards on one of them, for the accounts of all. It reports by metric,
+log and Event; it removes only where the settings allow it, a few at a time, and stops by itself when too many would
+go. It looks at the provider first and at the cluster second, and believes nothing that it has not seen twice over
+minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic import ValidationError
 
 from gpuinstance.api.reasons import Reason
-from gpuinstance.api.v1alpha1 import KIND
+from gpuinstance.api.v1alpha1 import KIND, GPUInstance
 from gpuinstance.config import Settings
 from gpuinstance.core.model import Machine
 from gpuinstance.core.orphans import Sighting, confirmed, describe, note, removable, without_object
-from gpuinstance.credentials import Accounts, Place
+from gpuinstance.credentials import Accounts, CredentialsUnavailable, Place
 from gpuinstance.kube import Body, Kube, KubeError
 from gpuinstance.metrics import Metrics
 from gpuinstance.providers.base import NotFound, ProviderError
@@ -44,6 +47,10 @@ class Sweep:
     settings: Settings
     metrics: Metrics
     clock: Callable[[], datetime]
+    is_ours: Callable[[], bool] = lambda: True
+    """Whether it is this shard's leader that sweeps."""
+    instances: Callable[[], Iterable[Body]] = tuple
+    """All instances as last seen: other shards use accounts that this process has not asked yet."""
     _sightings: dict[str, dict[str, Sighting]] = field(default_factory=dict)
     """By account."""
     _told: dict[str, datetime] = field(default_factory=dict)
@@ -71,8 +78,9 @@ class Sweep:
 
     async def once(self) -> None:
         """Sweep all accounts that can be read. Raises KubeError; what was seen before is kept."""
-        if self.settings.namespaces:
+        if self.settings.namespaces or not self.is_ours():
             return  # Machines of other namespaces' objects would look like orphans.
+        await self._open_all()
         seen = []
         for _, account, place in self.accounts.open():
             try:
@@ -96,6 +104,17 @@ class Sweep:
                 await self._tell(sightings[machine.id], account, place, now)
             await self._remove(orphans, ours, account)
         self._told = {it: at for it, at in self._told.items() if now - at < _EVENTS_LAST}
+
+    async def _open_all(self) -> None:
+        """Open the accounts of all instances; most are open already, by the passes of this process."""
+        by_secret: dict[tuple[str, ...], Body] = {}
+        for body in self.instances():
+            spec = body.get("spec") or {}
+            secret = (spec.get("credentialsRef") or {}).get("name") or ""
+            by_secret[body["metadata"]["namespace"], str(spec.get("provider")), secret] = body
+        for body in by_secret.values():
+            with contextlib.suppress(CredentialsUnavailable, ValidationError):  # its own pass tells its owner
+                await self.accounts.account_of(GPUInstance.model_validate(body))
 
     async def _tell(self, sighting: Sighting, account: SharedListing, place: Place, now: datetime) -> None:
         machine, told_at = sighting.machine, self._told.get(sighting.machine.id)

@@ -30,7 +30,9 @@ COPIES: Mapping[str, Path] = {
     "dashboard.json": DEPLOY / "grafana" / "dashboard.json",
 }
 """What is in the chart's folder `files`, and its source."""
-CHARTS_OWN = frozenset({"namespaces", "http_listen", "leader_election", "lease_namespace", "lease_name"})
+CHARTS_OWN = frozenset(
+    {"namespaces", "http_listen", "leader_election", "lease_namespace", "lease_name", "shards", "shard"}
+)
 """Settings that the chart makes of other values, or keeps as they are."""
 
 _SCHEMA = CHART / "values.schema.json"

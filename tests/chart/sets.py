@@ -37,6 +37,7 @@ SETS: dict[str, Values] = {
             "logLevel": "DEBUG",
             "probeAllowedNetworks": ["10.20.0.0/16", "fd00:20::/32"],
             "notificationAllowedNetworks": ["10.20.0.0/16"],
+            "deniedNetworks": ["203.0.112.0/22", "2001:db9::/48"],
         },
         "extraEnv": [{"name": "SSL_CERT_FILE", "value": "/etc/ca/bundle.pem"}],
         "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
@@ -59,6 +60,7 @@ SETS: dict[str, Values] = {
         "metrics": _METRICS,
         "simulator": {"enabled": True},
     },
+    "shards": {"shards": 3, "replicas": 1},
     "simulator": {"simulator": {"enabled": True, "speed": 20}},
     "nothing": {
         "replicas": 0,

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,6 +93,9 @@ def confined(made: Path, *command: str) -> Sequence[str]:
     """Return a command as a pod would run it: as the image's user, with nothing to write to."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None or shutil.which("unshare") is None:
         pytest.skip("only root can become the image's user here, with unshare and setpriv")
+    nobody = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--"]
+    if subprocess.run([*nobody, sys.executable, "-c", ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this Python is installed where only its owner may read it")
     script = _AS_NOBODY.format(user=USER, folder=made)
     return ["unshare", "--mount", "--ipc", "/bin/sh", "-ec", script, "sh", str(made / "bin" / command[0]), *command[1:]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
 import yaml
 
 from gpuinstance_simulator import options as command_line
@@ -22,6 +23,9 @@ def test_the_network_policy_opens_what_the_settings_allow(helm: Helm) -> None:
     assert {"10.20.0.0/16", "fd00:20::/32", "192.0.2.0/24", "198.51.100.7/32"} <= allowed
     (everywhere,) = [block for block in blocks if block["cidr"] == "0.0.0.0/0"]
     assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(everywhere["except"])
+    assert "203.0.112.0/22" in everywhere["except"]
+    (everywhere_else,) = [block for block in blocks if block["cidr"] == "::/0"]
+    assert "2001:db9::/48" in everywhere_else["except"]
     closed = one(helm.manifests(values={"networkPolicy": {"healthChecks": False}}), "NetworkPolicy")["spec"]["egress"]
     assert all("ports" in rule for rule in closed)
 
@@ -81,6 +85,18 @@ def test_the_simulator_is_started_with_options_that_it_knows(helm: Helm) -> None
         provider = PROVIDERS[container["name"]]
         options = command_line.parser(provider, "key").parse_args(arguments)
         assert (options.provider, options.speed) == (container["name"], 20)
+
+
+@pytest.mark.parametrize(
+    ("repository", "warned"), [("gpu-instance-operator", True), ("registry.example.com/gpu-instance-operator", False)]
+)
+def test_the_notes_warn_of_an_image_that_nobody_can_pull(helm: Helm, repository: str, warned: bool) -> None:
+    """Whoever forgot where the image is learns it from helm, and not from pods that do not start."""
+    options = ("--dry-run=client", "--set", f"image.repository={repository}")
+    said = helm("install", NAME, str(CHART), "--namespace", NAME, *options)
+    notes = said[said.index("NOTES:") :]
+    assert ("names no registry" in notes) is warned
+    assert "\n\n\n" not in notes
 
 
 def test_the_manifest_in_the_notes_is_one() -> None:

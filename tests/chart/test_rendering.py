@@ -10,6 +10,7 @@ import yaml
 
 import gpuinstance.__main__ as program
 from gpuinstance import __version__
+from gpuinstance.config import Settings
 from tests.chart.helm import CHART, NAME, Helm, HelmError, containers, one, pod_of
 from tests.chart.sets import SERVED, SETS, SHARED
 
@@ -63,6 +64,16 @@ def test_a_pod_may_finish_its_work(helm: Helm) -> None:
     assert pod["terminationGracePeriodSeconds"] >= program._GRACE_SECONDS + 10
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())["properties"]
     assert schema["terminationGracePeriodSeconds"]["minimum"] >= program._GRACE_SECONDS + 10
+
+
+def test_a_new_pod_has_watched_for_a_lease_before_an_old_one_goes(helm: Helm) -> None:
+    """Whoever has not may not act yet: a rolling update would be a pause of that length."""
+    for values in ({}, {"settings": {"leaseSeconds": 40}}):
+        deployment = one(helm.manifests(values=values), "Deployment")
+        (operator,) = containers(deployment)
+        said = [it["value"] for it in operator["env"] if it["name"] == "GPUINSTANCE_LEASE_SECONDS"]
+        lease = int(said[0]) if said else Settings().lease_seconds
+        assert deployment["spec"]["minReadySeconds"] == lease
 
 
 def test_the_probes_ask_what_is_served(helm: Helm) -> None:

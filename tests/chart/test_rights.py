@@ -105,6 +105,8 @@ def test_a_namespaced_release_may_do_nothing_elsewhere(admin: Kubectl) -> None:
     [
         (RELEASE, RELEASE, ("update", f"leases/{RELEASE}-{NAME}"), "yes"),
         (RELEASE, RELEASE, ("create", "leases"), "yes"),
+        (RELEASE, RELEASE, ("list", "leases"), "yes"),
+        (RELEASE, "default", ("list", "leases"), "no"),
         (RELEASE, RELEASE, ("update", "leases/other"), "no"),
         (RELEASE, "default", ("create", "leases"), "no"),
         (RELEASE, "default", ("impersonate", "users"), "no"),

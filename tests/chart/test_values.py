@@ -42,6 +42,7 @@ DIFFERENT: Mapping[str, Any] = {
     "novitaBurst": 100_000,
     "probeAllowedNetworks": ["10.1.0.0/16", "fd00::/8"],
     "connectionAllowedNetworks": ["10.2.0.0/16"],
+    "deniedNetworks": ["198.51.99.0/24"],
     "notificationAllowedNetworks": ["10.3.0.0/16"],
 }
 """A value for each setting that has another type, or stands in a relation to others; the rest gets one more."""

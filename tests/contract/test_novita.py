@@ -132,6 +132,18 @@ class TestNovita(ProviderContract):
         assert machine.order.min_cuda_version == "12.4"
         assert machine.order.months == 0
 
+    async def test_a_machine_costs_what_was_charged_and_not_what_was_quoted(self, bench: Bench) -> None:
+        """A price that rose between the look at the price list and the purchase is known afterwards."""
+        order = self.order(gpu_count=2)
+        products = await bench.provider.list_products(name="", gpu_count=2, mode=order.billing_mode)
+        (quoted,) = [it for it in products if it.id == order.product_id]
+        bench.cloud.catalogue.raise_prices(Decimal(3), order.product_id)
+        machine_id = await bench.running(order)
+        charged = (await bench.provider.get_machine(machine_id)).hourly_price
+        assert quoted.hourly_price is not None
+        assert charged == quoted.hourly_price * 2 * 3
+        assert charged == bench.cloud.machine(machine_id).meter.gpu_rate
+
 
 class TestNovitaWrapped(TestNovita):
     """The same, behind the wrappers: they are providers and keep every promise."""
@@ -159,6 +171,15 @@ async def test_pages_from_zero(count: int) -> None:
     assert {it.id for it in machines} == ids
     assert {it.billing_mode for it in machines} <= {None}
     assert simulation.calls.counts[Operation.LIST.value] <= -(-count // 100) + 2
+
+
+async def test_a_refused_key_says_what_to_look_at() -> None:
+    """Novita's own word for it names nothing that a person could do."""
+    async with serve(new_cloud(ManualClock()), NovitaFace(Quirks()), api_keys=("right",)) as simulation:
+        provider = adapter(simulation, "wrong")
+        with pytest.raises(Unauthorized, match="the API key is wrong, or was revoked"):
+            await provider.list_machines()
+        await provider.aclose()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 SEED = int(os.environ.get("KILL_SEED", "20260131"))
 NAME = "trainer"
-SETTLE = 10.0
+SETTLE = 15.0
 """Seconds: longer than an operator takes to come back and look around, on a busy machine, too."""
 HELD = 1.0
 """Seconds for which the provider holds an answer, so that the operator can be killed in the middle of a call."""

@@ -1,4 +1,4 @@
-"""One namespace of the shared API server for all judges, with no operator in sight."""
+"""What the judges share: the engines' own code, and one namespace of the API server with no operator in sight."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ import pytest
 
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.kubectl import Kubectl
+from tests.controlplane.progress import Report
+from tests.judges.build import ensure
 from tests.judges.live import Live
+from tests.judges.program import Engines
 from tests.judges.stories import INSTANCE, NAMESPACE, Kind
 from tests.judges.upgrade_stories import UPGRADE
 from tests.rig.stack import install
+
+
+@pytest.fixture(scope="session")
+def engines(report: Report) -> Engines:
+    """Flux and Argo CD, built on first use."""
+    return Engines(ensure(report))
 
 
 @pytest.fixture(scope="package")

@@ -65,6 +65,11 @@ class Live:
         body: Any = await self._objects.get_namespaced_custom_object(*self._place, name)
         return dict(body)
 
+    async def save(self, name: str, status: Body) -> Body:
+        """Save a status that another object was given; return this one as it is afterwards."""
+        body = await self.read(name)
+        return await self._kube.patch_status(body, merge_patch(body["status"], status))
+
     async def guard(self, name: str) -> None:
         """Set the finalizer: the first thing that the operator does to an object."""
         await self._patch(name, {"metadata": {"finalizers": [FINALIZER]}})
@@ -80,7 +85,8 @@ class Live:
             name = item["metadata"]["name"]
             if not item["metadata"].get("deletionTimestamp"):
                 await self._objects.delete_namespaced_custom_object(*self._place, name)
-            await self.release(name)
+            if item["metadata"].get("finalizers"):
+                await self.release(name)
 
     async def _patch(self, name: str, patch: Mapping[str, Any]) -> Body:
         body: Any = await self._objects.patch_namespaced_custom_object(

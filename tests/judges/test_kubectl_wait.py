@@ -16,8 +16,8 @@ import pytest
 
 from tests.controlplane.cluster import Cluster
 from tests.controlplane.kubectl import Kubectl
-from tests.judges import argocd, flux, kstatus
 from tests.judges.conftest import live_objects
+from tests.judges.program import Engines, Shown
 from tests.judges.situations import TABLE, Situation
 from tests.judges.stories import INSTANCE, Body
 from tests.judges.upgrade_situations import UPGRADES
@@ -37,6 +37,8 @@ class Hearing:
     """One situation in the cluster, and what became of each wait for it."""
 
     body: Body
+    shown: Shown
+    """What the engines show for this very object."""
     waits: dict[str, Future[CompletedProcess[str]]]
 
     def met(self, form: str) -> bool:
@@ -82,9 +84,10 @@ def expected(situation: Situation) -> dict[str, bool]:
 
 
 @pytest.fixture(scope="module")
-def hearings(cluster: Cluster, kubectl: Kubectl) -> Iterator[dict[str, Hearing]]:
+def hearings(cluster: Cluster, kubectl: Kubectl, engines: Engines) -> Iterator[dict[str, Hearing]]:
     """Every situation of the table, arranged, with all waits for it under way."""
     bodies = asyncio.run(_arranged(cluster))
+    shown = dict(zip(bodies, engines.judge(*bodies.values()), strict=True))
 
     def wait(row: Situation, form: str, fors: list[str]) -> CompletedProcess[str]:
         # On a busy machine even a wait for what is there takes more than a second.
@@ -95,6 +98,7 @@ def hearings(cluster: Cluster, kubectl: Kubectl) -> Iterator[dict[str, Hearing]]
         yield {
             row.slug: Hearing(
                 bodies[row.slug],
+                shown[row.slug],
                 {form: pool.submit(wait, row, form, fors) for form, fors in forms(row, bodies[row.slug]).items()},
             )
             for row in BOTH
@@ -116,8 +120,7 @@ def test_kubectl_says_what_the_table_says(hearings: dict[str, Hearing], situatio
     hearing, wanted = hearings[situation.slug], situation.expected
     said = {form: hearing.met(form) for form in hearing.waits}
     assert said == {form: expected(situation)[form] for form in said}
-    body = hearing.body
-    assert (kstatus.judge(body), flux.judge(body), argocd.judge(body)) == (wanted.kstatus, wanted.flux, wanted.argo)
+    assert hearing.shown.words == (wanted.kstatus, wanted.flux, wanted.argo)
 
 
 @pytest.mark.parametrize("situation", ROWS)

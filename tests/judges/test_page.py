@@ -1,4 +1,4 @@
-"""docs/waiting.md says what the judges were held to, and points to what is there."""
+"""docs/waiting.md and docs/gitops.md say what the judges say, and point to what is there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import re
 import pytest
 
 from tests.judges import page
+from tests.judges.program import Engines
 from tests.judges.situations import TABLE, Situation
+from tests.judges.stories import Body
 from tests.judges.upgrade_situations import UPGRADES
 from tests.rig.stack import ROOT
+
+GITOPS = ROOT / "docs" / "gitops.md"
 
 
 @pytest.mark.parametrize("name", page.tables())
@@ -38,3 +42,32 @@ def test_files_that_the_page_names_exist() -> None:
     named = set(re.findall(r"\(\.\./(deploy/[^)]+)\)", text)) | set(re.findall(r"-f (deploy/\S+)", text))
     assert {"deploy/argocd/argocd-cm.yaml", "deploy/flux/kustomization.yaml", "deploy/flux/upgrade.yaml"} <= named
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_the_short_table_of_gitops_is_what_the_engines_show(engines: Engines) -> None:
+    """In each situation, the first line that fits says what Flux and Argo CD show; no line is about nothing."""
+    rows = re.findall(r"^\| (?:is|says) ([^|]+) \| (\w+) \| (\w+) \|", GITOPS.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {what: (flux, argo) for what, flux, argo in rows}
+    bodies = [row.on_paper() for row in (*TABLE, *UPGRADES)]
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for body, shown in zip(bodies, engines.judge(*bodies), strict=True):
+        lines = _lines(body)
+        assert list(told) == list(lines), "the page and this test have the same lines in the same order"
+        first = next(what for what, fits in lines.items() if fits)
+        seen.setdefault(first, set()).add((shown.flux, shown.argocd))
+    assert seen == {what: {words} for what, words in told.items()}
+
+
+def _lines(body: Body) -> dict[str, bool]:
+    status = body["status"]
+    true = {it["type"] for it in status.get("conditions", ()) if it["status"] == "True"}
+    return {
+        "being deleted": "deletionTimestamp" in body["metadata"],
+        "nothing about its latest generation": status.get("observedGeneration") != body["metadata"]["generation"],
+        "`Stalled`": "Stalled" in true,
+        "`ActionRequired`": "ActionRequired" in true,
+        "`Reconciling`": "Reconciling" in true,
+        "`Paused` and `Ready`": {"Paused", "Ready"} <= true,
+        "`Paused`": "Paused" in true,
+        "`Ready`, or its outcome is `Stopped`": "Ready" in true or status.get("outcome") == "Stopped",
+    }

@@ -13,7 +13,7 @@ def test_prometheus_has_nothing_to_complain_about(program: Path) -> None:
     """Names, units, types and help texts are as Prometheus wants them."""
     metrics = Metrics()
     metrics.show_objects(tuple, tuple, lambda: datetime(2026, 1, 31, tzinfo=UTC))
-    metrics.show_leader(lambda: True)
+    metrics.show_leader(lambda: True, shard="0-of-1", shards=1)
     metrics.show_orphans(lambda: {"novita": 1.0})
     metrics.show_build("1.2.3", "3.11.9")
     page, _ = metrics.render()

@@ -29,6 +29,7 @@ from gpuinstance.api.status import (
     OperationError,
     OperationTimes,
 )
+from gpuinstance.api.upgrade_status import MachineShape
 from gpuinstance.api.v1alpha1 import FINALIZER, GPUInstance, ObjectMeta
 from gpuinstance.api.words import (
     BillingMode,
@@ -47,7 +48,7 @@ from gpuinstance.api.words import (
 from gpuinstance.core.budget import Budget
 from gpuinstance.core.desired import hardware_fingerprint, software_fingerprint, wanted_ports
 from gpuinstance.core.model import Machine, MachineState, Port, Software
-from gpuinstance.core.snapshot import Blind, HealthReport, Price, Probed, Refusal, Seen, Snapshot
+from gpuinstance.core.snapshot import Blind, FoundUpgrade, HealthReport, Price, Probed, Refusal, Seen, Snapshot
 from tests.builders import HOST, IDENTITY, IMAGE, LIMITS, NOW, OF_HOSTWINDS, UID, order
 from tests.properties.moments import any_moments, maybe_moments, moments
 from tests.properties.shapes import SHAPES, conditions
@@ -234,6 +235,7 @@ def machines(draw: st.DrawFn, machine_id: str, name: str) -> Machine:
         trouble=draw(st.sampled_from(["", "", "", "out of memory"])),
         host=draw(st.sampled_from(["", HOST, HOST])),
         product_id=draw(st.sampled_from(["", "4090.a"])),
+        hourly_price=draw(st.sampled_from([None, None, Decimal("0.05"), Decimal("0.5")])),
         reclaimed_at=draw(st.sampled_from([None, None, NOW])),
         created_at=draw(maybe_moments),
         started_at=draw(maybe_moments),
@@ -276,6 +278,16 @@ budgets = st.builds(
     trouble=st.sampled_from(["", "", "", "it is 'x'"]),
 )
 prices = st.builds(Price, now=st.none() | _amounts)
+_FAILED = (MachineShape(product_id="4090.a"), MachineShape(product_id="4090.b", hourly_price="0.7"))
+upgrades = st.none() | st.builds(
+    FoundUpgrade,
+    name=st.just("bigger"),
+    uid=st.just("u-1"),
+    machine_id=st.sampled_from(["m-1", "m-2"]),
+    holds=st.booleans(),
+    failed_between=st.sampled_from([None, _FAILED]),
+    hourly_price=st.sampled_from([None, "0.7"]),
+)
 
 
 @st.composite
@@ -298,6 +310,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         identity=IDENTITY,
         limits=draw(limits),
         view=draw(views()),
+        upgrade=draw(st.none() | upgrades),
+        paid_upgrade=draw(st.sampled_from([None, None, None, "bigger"])),
         plan=draw(plans),
         budget=draw(budgets),
         price=draw(prices),

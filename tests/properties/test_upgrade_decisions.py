@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import event, given, settings
@@ -127,7 +128,8 @@ INSTANCES: tuple[InstanceBuilder | None, ...] = (
 states = st.sampled_from([*MachineState, *[MachineState.RUNNING, MachineState.RESIZING, MachineState.RESIZED] * 3])
 sizes = st.sampled_from([SMALL, SMALL, BIG, BIG, Sizes(8192, 4, 200), Sizes(0, 2, 100), None])
 servers = st.builds(server, states, sizes, trouble=st.sampled_from(["", "", "", "No valid host"]))
-orders = st.sampled_from([OURS, OURS, PAID, THEIRS, replace(THEIRS, paid=True), replace(OURS, total=None), None])
+FREE = replace(OURS, total=Decimal(0))
+orders = st.sampled_from([OURS, OURS, PAID, FREE, THEIRS, replace(THEIRS, paid=True), replace(OURS, total=None), None])
 
 
 class Facts:

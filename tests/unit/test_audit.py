@@ -34,6 +34,7 @@ class Bench:
         self.doubted: list[Key] = []
         self.woken: list[Key] = []
         self.unseen: dict[Key, float] = {}
+        self.foreign: set[Key] = set()
         self.counted: list[tuple[str, int]] = []
         self.asked: list[str | None] = []
         self.error: Exception | None = None
@@ -79,6 +80,10 @@ class Bench:
     def doubt(self, key: Key) -> None:
         """See Subject."""
         self.doubted.append(key)
+
+    def is_ours(self, key: Key) -> bool:
+        """See Subject."""
+        return key not in self.foreign
 
     def wake(self, key: Key) -> None:
         """See Wakes."""
@@ -197,6 +202,18 @@ async def test_an_object_that_nobody_looks_at_is_woken() -> None:
     assert (await bench.audit.once()).overdue == {late}
     assert bench.woken == [late]
     assert new not in bench.woken
+
+
+@in_virtual_time
+async def test_objects_of_other_shards_are_known_and_not_looked_at() -> None:
+    """One that nobody looks at here is as it should be; one that is missed or gone is helped like any other."""
+    bench = Bench()
+    idle, ghost = bench.put(thing("idle")), bench.put(thing("ghost"))
+    missed = bench.put(thing("missed"), shown=False)
+    bench.foreign = {idle, ghost, missed}
+    bench.unseen = {idle: PAUSE + 4 * POLL + 1}
+    bench.remove(ghost, shown=False)
+    assert await bench.audit.once() == Findings(missed=frozenset({missed}), ghosts=frozenset({ghost}))
 
 
 @in_virtual_time

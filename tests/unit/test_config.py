@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gpuinstance.config import Settings, complaint
+from gpuinstance.config import Settings, complaint, unknown
 
 PREFIX = "GPUINSTANCE_"
 
@@ -29,6 +29,12 @@ def test_nothing_has_to_be_set() -> None:
     assert (settings.poll, settings.fast_poll) == (timedelta(seconds=60), timedelta(seconds=3))
     assert (settings.settle, settings.stale_after) == (timedelta(seconds=105), timedelta(minutes=5))
     assert (settings.namespaces, settings.shared_credentials_namespace) == ([], None)
+
+
+def test_a_misspelt_variable_is_found() -> None:
+    """Where one is ignored in silence, an operator of one namespace serves all of them."""
+    variables = ["GPUINSTANCE_NAMESPACE", "GPUINSTANCE_NAMESPACES", "gpuinstance_mark", "GPU_INSTANCE_PORT", "HOME"]
+    assert unknown(variables) == ["GPUINSTANCE_NAMESPACE"]
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -53,6 +59,7 @@ TAKEN: dict[str, tuple[str, str, object]] = {
         '["10.0.0.0/8", "fd00::/8"]',
         [ip_network("10.0.0.0/8"), ip_network("fd00::/8")],
     ),
+    "a network that is denied": ("DENIED_NETWORKS", '["198.51.99.0/24"]', [ip_network("198.51.99.0/24")]),
 }
 
 
@@ -80,11 +87,16 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "a list that is not JSON": ("NAMESPACES", "a,b", 'must be a JSON list, such as ["a", "b"]'),
     "JSON that is not a list": ("NAMESPACES", '{"a": 1}', "valid list"),
     "a list of something else": ("NAMESPACES", "[1]", "valid string"),
-    "a leader that stops when others have begun": ("LEASE_DEADLINE_SECONDS", "15", "must be less than LEASE_SECONDS"),
+    "a leader that stops when others have begun": (
+        "LEASE_DEADLINE_SECONDS",
+        "15",
+        "less than GPUINSTANCE_LEASE_SECONDS",
+    ),
     "audits too rare to tell a dead watch by": ("AUDIT_SECONDS", "601", "less than or equal to 600"),
-    "one try to renew": ("LEASE_RETRY_SECONDS", "6", "at most half of LEASE_DEADLINE_SECONDS"),
+    "one try to renew": ("LEASE_RETRY_SECONDS", "6", "at most half of GPUINSTANCE_LEASE_DEADLINE_SECONDS"),
     "a Lease without a name": ("LEASE_NAME", "", "match pattern"),
     "networks that are none": ("PROBE_ALLOWED_NETWORKS", '["localhost"]', "valid IPv4 network"),
+    "nothing that could be denied": ("DENIED_NETWORKS", '["pods"]', "valid IPv4 network"),
     "a network with a host in it": ("PROBE_ALLOWED_NETWORKS", '["10.0.0.1/8"]', "valid IPv4 network"),
 }
 
@@ -100,7 +112,7 @@ def test_what_cannot_be_used_is_named_by_its_variable(
     told = complaint(caught.value)
     assert told.startswith(f"{PREFIX}{name}: ")
     assert words in told
-    assert told.count(PREFIX) == 1
+    assert told.count(f"{PREFIX}{name}") == 1
     assert "\n" not in told
 
 
@@ -120,3 +132,29 @@ def test_settings_do_not_change() -> None:
     """They are read once; whoever holds them may keep what is computed from them."""
     with pytest.raises(ValidationError, match="frozen"):
         Settings().workers = 3  # type: ignore[misc]  # what must fail
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"SHARDS": "3", "SHARD": "3"}, "must be less than GPUINSTANCE_SHARDS"),
+        ({"SHARD": "1"}, "must be less than GPUINSTANCE_SHARDS"),
+        ({"SHARDS": "65"}, "GPUINSTANCE_SHARDS: Input should be less than or equal to 64"),
+        ({"SHARDS": "2", "LEADER_ELECTION": "false"}, "must be 1 where GPUINSTANCE_LEADER_ELECTION is false"),
+    ],
+)
+def test_a_shard_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], words: str) -> None:
+    """It would stand by for ever, or act beside another one; the default is the whole."""
+    assert str(Settings().division) == "0-of-1"
+    for name, text in settings.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", text)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert words in complaint(caught.value)
+
+
+def test_a_shard_is_its_division(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the chart sets it."""
+    monkeypatch.setenv(f"{PREFIX}SHARDS", "3")
+    monkeypatch.setenv(f"{PREFIX}SHARD", "2")
+    assert str(Settings().division) == "2-of-3"

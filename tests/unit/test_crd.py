@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 
 from gpuinstance.api import crd
 from gpuinstance.api.base import ApiModel, Duration, Time, cel, list_map
-from gpuinstance.api.crd import RESOURCES, crd_of, structural_schema
+from gpuinstance.api.crd import RESOURCES, Resource, crd_of, structural_schema
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus
 
@@ -80,6 +80,14 @@ def test_every_node_has_a_type() -> None:
     assert [path for path, node in ALL if node.get("type") not in known] == []
     assert [path for path, node in ALL if node["type"] == "array" and "items" not in node] == []
     assert [path for path, node in ALL if node["type"] == "object" and not node.get("properties")] == []
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.plural)
+def test_kubectl_explain_says_something_of_every_field(resource: Resource) -> None:
+    """Of items of a list it says what their list is."""
+    schema = crd_of(resource)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    fields = [(path, node) for part in ("spec", "status") for path, node in nodes(schema["properties"][part], part)]
+    assert [path for path, node in fields if not path.endswith("[]") and not node.get("description")] == []
 
 
 def test_what_is_required_exists() -> None:

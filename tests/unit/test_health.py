@@ -59,6 +59,7 @@ CASES: dict[str, tuple[State, str | None, str | None]] = {
     ),
     "the lease is lost": (State(holds=False), "the lease is lost", None),
     "the queue stands still": (State(queue="no pass has ended"), "no pass has ended", "no pass has ended"),
+    "the Leases of other shards cannot be listed": (State(election="they cannot"), None, "they cannot"),
     "not everything is watched yet": (State(missing="the watch has not begun"), None, "the watch has not begun"),
     "the watch is stuck": (State(watch_age=LATE), "no watch has begun for 901 s", None),
     "the API server is away": (State(watch_age=LATE, audit_ages=[LATE, None]), None, None),

@@ -301,6 +301,20 @@ async def test_an_event_is_about_the_object(kind: str, *, warning: bool) -> None
     assert len(first["metadata"]["name"]) <= 253
 
 
+async def test_a_namespace_that_goes_takes_no_events_and_that_is_no_trouble() -> None:
+    """Nothing can be created in it any more; any other refusal is told."""
+    ends = "unable to create new content in namespace default because it is being terminated"
+    words = iter([ends, "no"])
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"kind": "Status", "message": f"events is forbidden: {next(words)}"}, status=403)
+
+    async with api_server(answer) as api:
+        await api.post_event(OBJECT, reason="Terminating", message="gone", warning=False)
+        with pytest.raises(Forbidden):
+            await api.post_event(OBJECT, reason="Terminating", message="gone", warning=False)
+
+
 CONFIGURATIONS = {
     "there is none": None,
     "it is empty": "",

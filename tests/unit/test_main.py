@@ -10,12 +10,15 @@ import sys
 import tomllib
 from collections.abc import Callable
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gpuinstance import __main__ as command
 from gpuinstance import __version__, logs
+from gpuinstance.guard import Guard
 
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = """
@@ -65,7 +68,7 @@ def test_it_says_what_it_is(argument: str, monkeypatch: pytest.MonkeyPatch, caps
 
 BAD_SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "a number that is none": ({"POLL_SECONDS": "often"}, "GPUINSTANCE_POLL_SECONDS: Input should be a valid number"),
-    "a list that is not JSON": ({"NAMESPACES": "team-a"}, "GPUINSTANCE_NAMESPACES: Value error, must be a JSON list"),
+    "a list that is not JSON": ({"NAMESPACES": "team-a"}, "GPUINSTANCE_NAMESPACES: must be a JSON list"),
     "an address without a port": ({"HTTP_LISTEN": "localhost"}, "GPUINSTANCE_HTTP_LISTEN: not an address such as"),
     "a port that does not exist": ({"HTTP_LISTEN": ":65536"}, "GPUINSTANCE_HTTP_LISTEN: not an address such as"),
 }
@@ -98,6 +101,36 @@ def test_it_does_not_run_without_its_liveness(run: Run) -> None:
         told = run(with_kubeconfig=True, HTTP_LISTEN=address)
     assert told.startswith("gpu-instance-operator: GPUINSTANCE_HTTP_LISTEN: ")
     assert "address already in use" in told
+
+
+def test_every_way_out_obeys_the_denied_networks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health checks, notifications and published Services have guards of their own; each refuses what is denied, also
+    where the exceptions that are made for it hold the same network.
+    """
+    made: list[Guard] = []
+
+    def note(**how: Any) -> Guard:
+        made.append(Guard(**how))
+        return made[-1]
+
+    monkeypatch.setattr(command, "Guard", note)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        run(
+            with_kubeconfig=True,
+            HTTP_LISTEN=f"127.0.0.1:{taken.getsockname()[1]}",
+            DENIED_NETWORKS='["8.8.8.0/24"]',
+            PROBE_ALLOWED_NETWORKS='["8.8.0.0/16", "10.1.0.0/16"]',
+            NOTIFICATION_ALLOWED_NETWORKS='["8.8.0.0/16", "10.2.0.0/16"]',
+            CONNECTION_ALLOWED_NETWORKS='["8.8.0.0/16", "10.3.0.0/16"]',
+        )
+    assert len(made) == 3
+    for guard in made:
+        assert guard.refusal(ip_address("8.8.8.8")) == "address in a denied range"
+        assert guard.refusal(ip_address("8.8.4.4")) is None
+    open_to = [[guard.refusal(ip_address(f"10.{n}.0.1")) is None for guard in made] for n in (1, 2, 3)]
+    assert all(sum(row) == 1 for row in open_to), "an exception is one for its own way out"
 
 
 def test_the_module_is_the_command() -> None:

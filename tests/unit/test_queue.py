@@ -70,6 +70,20 @@ def in_virtual_time(story: Callable[Args, Coroutine[Any, Any, None]]) -> Callabl
 
 
 @in_virtual_time
+async def test_who_was_seen_lately() -> None:
+    """A poll need not look at what something else looks at, or has looked at a moment ago."""
+    bench = Bench(lasting=5)
+    assert not bench.queue.has_seen(A, within=50), "never"
+    bench.queue.wake(A)
+    await asyncio.sleep(1)
+    assert bench.queue.has_seen(A, within=0), "now"
+    await asyncio.sleep(54)
+    assert bench.queue.has_seen(A, within=50), "50 s ago"
+    await asyncio.sleep(1)
+    assert not bench.queue.has_seen(A, within=50), "51 s ago"
+
+
+@in_virtual_time
 async def test_a_woken_object_is_looked_at_once() -> None:
     """However often it is woken before its turn comes."""
     bench = Bench()

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.model import Listing, Machine
 from gpuinstance.core.orphans import Told, read
-from gpuinstance.credentials import Accounts, Place
+from gpuinstance.credentials import Accounts, CredentialsUnavailable, Place
 from gpuinstance.kube import Kube, KubeError
 from gpuinstance.metrics import Metrics
 from gpuinstance.providers.base import NotFound, Unauthorized, Unavailable
@@ -38,6 +39,7 @@ class World:
         self.deleted: list[str] = []
         self.order: list[str] = []
         self.trouble: Exception | None = None
+        self.opened: list[str | None] = []
         self.sweep = Sweep(
             cast("Kube", self), cast("Accounts", self), Settings(**settings), Metrics(), lambda: self.now
         )
@@ -46,6 +48,14 @@ class World:
         """Sweep once more, so many minutes later."""
         self.now += timedelta(minutes=minutes)
         await self.sweep.once()
+
+    async def account_of(self, instance: GPUInstance) -> World:
+        """Play the accounts."""
+        name = instance.spec.credentials_ref.name if instance.spec.credentials_ref else None
+        self.opened.append(name)
+        if name == "missing":
+            raise CredentialsUnavailable("Secret default/missing does not exist")
+        return self
 
     def open(self) -> list[tuple[ProviderName, World, Place]]:
         """Play the accounts."""
@@ -236,3 +246,35 @@ async def test_an_operator_of_some_namespaces_does_not_sweep() -> None:
     await world.later(0)
     await world.later(11)
     assert world.order == []
+
+
+async def test_one_shard_sweeps_for_all() -> None:
+    """The others ask nobody and show nothing."""
+    world = World()
+    world.sweep.is_ours = lambda: False
+    for _ in range(3):
+        await world.later(20)
+    assert world.order == []
+    assert world.sweep.orphans() == {"novita": 0}
+
+
+async def test_accounts_that_only_other_shards_use_are_swept_too() -> None:
+    """Each account in use is opened once, whoever looks after its instances; one that cannot be is told by its own."""
+    world = World()
+    secrets = [None, "other", "other", "missing"]
+    world.sweep.instances = lambda: [
+        {
+            "kind": "GPUInstance",
+            "metadata": {"namespace": "default", "name": f"i{number}", "uid": str(number), "resourceVersion": "1"},
+            "spec": {
+                "provider": "novita",
+                "product": {"name": "RTX 4090 24GB"},
+                "image": "nginx",
+                **({} if secret is None else {"credentialsRef": {"name": secret}}),
+            },
+        }
+        for number, secret in enumerate(secrets)
+    ]
+    await world.later(0)
+    assert world.opened == [None, "other", "missing"]
+    assert world.order == ["provider", "cluster"]

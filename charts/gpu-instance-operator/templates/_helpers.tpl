@@ -43,6 +43,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{/* What the objects of one shard are called, of (list $ index): with one shard as the release's own. */}}
+{{- define "operator.shardName" -}}
+{{- $name := include "operator.fullname" (first .) -}}
+{{- if gt (int (first .).Values.shards) 1 -}}
+{{- printf "%s-shard-%d" $name (last . | int) -}}
+{{- else -}}
+{{- $name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* By what the pods of one shard are selected, of (list $ index). */}}
+{{- define "operator.shardSelector" -}}
+{{ include "operator.selector" (first .) }}
+app.kubernetes.io/component: operator
+{{- if gt (int (first .).Values.shards) 1 }}
+gpuinstance.dev/shard: {{ last . | toString | quote }}
+{{- end }}
+{{- end -}}
+
 {{- define "operator.image" -}}
 {{- $image := .Values.image -}}
 {{- if $image.digest -}}

@@ -46,7 +46,7 @@ PRINTER_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
 UPGRADE_COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Phase", "string", ".status.phase", 0),
     ("Instance", "string", ".spec.instanceRef.name", 0),
-    ("Plan", "string", ".status.target.productName", 0),
+    ("Target", "string", ".status.targetSummary", 0),
     ("Invoice", "string", ".status.order.invoiceID", 0),
     ("Total", "string", ".status.order.total", 0),
     ("Outcome", "string", ".status.outcome", 0),

@@ -57,6 +57,13 @@ class ExpiryStatus(ApiModel):
     deletes_at: Time | None = Field(
         None, description="When this object is deleted, as announced; with action `Delete` nothing goes unannounced."
     )
+    held_until: Time | None = Field(
+        None,
+        description=(
+            "Until when at most this object is kept after its end, because an InstanceUpgrade of its machine is paid "
+            "for and has not ended; absent while nothing holds it."
+        ),
+    )
     idle_at: Time | None = Field(None, description="When the machine was found idle; absent while it is not.")
     idle_generation: int | None = Field(
         None, description="The generation of the spec for which it was found idle; another one brings it up again."

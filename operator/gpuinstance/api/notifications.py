@@ -43,6 +43,8 @@ class NotificationEvent(StrEnum):
     """`spec.recovery` begins an attempt."""
     INSTANCE_SPOT_NOTICE = "instance.spot-notice"
     """The provider announces that it takes a spot machine back, does so, or has done so; see `reason`."""
+    INSTANCE_CHARGED_ABOVE_LIMIT = "instance.charged-above-limit"
+    """The machine runs and costs more than `spec.billing.maxHourlyPrice`; it is left running."""
     INSTANCE_STOPPED = "instance.stopped"
     """The machine is down, as `powerState` asks."""
     INSTANCE_EXITED = "instance.exited"

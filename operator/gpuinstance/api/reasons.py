@@ -85,6 +85,8 @@ class Reason(StrEnum):
     """A Secret, ConfigMap or key that `spec.env` refers to does not exist."""
     PRICE_ABOVE_LIMIT = "PriceAboveLimit"
     """The price is above `spec.billing.maxHourlyPrice`: nothing was bought or started."""
+    CHARGED_ABOVE_LIMIT = "ChargedAboveLimit"
+    """The machine runs and costs more than `spec.billing.maxHourlyPrice`: it is left running, and Synced says so."""
     NAMESPACE_BUDGET_EXCEEDED = "NamespaceBudgetExceeded"
     """All machines of the namespace together would cost more than its annotation allows: nothing was bought
     or started."""

@@ -53,15 +53,15 @@ class OperationError(ApiModel):
 class OperationTimes(ApiModel):
     """When an operation reached each phase."""
 
-    initiated_at: Time | None = None
-    monitoring_at: Time | None = None
+    initiated_at: Time | None = Field(None, description="When the intent was saved.")
+    monitoring_at: Time | None = Field(None, description="When the provider had accepted the call.")
     changing_at: Time | None = Field(
         None, description="When the provider was first seen at work on a machine that is restarted or made anew."
     )
     running_at: Time | None = Field(None, description="When the machine was first seen running.")
-    health_checking_at: Time | None = None
-    completed_at: Time | None = None
-    failed_at: Time | None = None
+    health_checking_at: Time | None = Field(None, description="When the health checks began.")
+    completed_at: Time | None = Field(None, description="When it had ended well.")
+    failed_at: Time | None = Field(None, description="When it had failed.")
 
 
 class Operation(ApiModel):
@@ -77,7 +77,7 @@ class Operation(ApiModel):
     token: str | None = Field(None, description="The action token that asked for it.")
     target: str | None = Field(None, description="What a reinstall brings about, as in `applied`.")
     started_at: Time = Field(description="When the intent was saved.")
-    deadline: Time = Field(description="When it counts as timed out.")
+    deadline: Time = Field(description="When the operation counts as timed out.")
     machine_started_at: Time | None = Field(
         None, description="The machine's own start time when the operation began; a later one proves a restart."
     )
@@ -86,6 +86,13 @@ class Operation(ApiModel):
         description=(
             "When the provider had last noted a change of the machine as it was about to be made anew; a later one "
             "shows that a call without an answer has arrived."
+        ),
+    )
+    hourly_price: str | None = Field(
+        None,
+        description=(
+            "Of a replacement: US dollars per hour that the machine will cost that is bought afterwards. It counts in "
+            "the namespace's budget from now on."
         ),
     )
     phases: OperationTimes = Field(default_factory=OperationTimes, description="When each phase was reached.")
@@ -100,18 +107,23 @@ class InstanceStatus(ApiModel):
     id: str | None = Field(None, description="The provider's id.")
     name: str = Field(description=("The machine's name at the provider, derived from this object's uid."))
     product_id: str | None = Field(None, alias="productID", description="The product that was bought.")
-    product_name: str | None = Field(None, description="Its name.")
+    product_name: str | None = Field(None, description="The product's name.")
     region: str | None = Field(None, description="Where it runs.")
     hourly_price: str | None = Field(
         None,
         description="US dollars per hour, all GPUs together, when it was bought, or when its price was last asked.",
     )
-    billing_mode: BillingMode | None = Field(None, description="How it is paid for.")
+    billing_mode: BillingMode | None = Field(
+        None, description="How it is paid for. Absent at Hostwinds: there `spec.hostwinds.billingCycle` says it."
+    )
     image: str | None = Field(
         None, description="What the provider showed as its image when it last became ready; another one is drift."
     )
     upgraded_by: str | None = Field(
         None, description="Uid of the InstanceUpgrade that last changed it away from the spec; see condition Synced."
+    )
+    priced_by: str | None = Field(
+        None, description="Uid of the InstanceUpgrade after whose failure its price was last found out anew."
     )
     state: str | None = Field(None, description="The provider's own word for its state.")
     started_at: Time | None = Field(
@@ -130,16 +142,16 @@ class Difference(ApiModel):
 class Endpoint(ApiModel):
     """Where one port is published."""
 
-    port: int
-    protocol: PortProtocol
+    port: int = Field(description="The port of the spec.")
+    protocol: PortProtocol = Field(description="Its protocol, as in the spec.")
     url: str = Field(description="`https://host` for http, `tcp://host:port` for tcp.")
 
 
 class EndpointHealth(ApiModel):
     """The last word about one endpoint."""
 
-    port: int
-    healthy: bool
+    port: int = Field(description="The port that was asked.")
+    healthy: bool = Field(description="Whether the answer was as it should be.")
     error_type: str | None = Field(None, description="Category of the failure.")
     status_code: int | None = Field(None, description="HTTP status that came back.")
     message: str | None = Field(None, description="In words; never a body.")
@@ -149,7 +161,9 @@ class HealthStatus(ApiModel):
     """What the health checks found; written only when that changes."""
 
     overall: OverallHealth = Field(description="Healthy, Partial or Unhealthy.")
-    endpoints: Annotated[list[EndpointHealth], Field(json_schema_extra=list_map("port"))] = Field(default_factory=list)
+    endpoints: Annotated[list[EndpointHealth], Field(json_schema_extra=list_map("port"))] = Field(
+        default_factory=list, description="The last word about each endpoint."
+    )
     started_at: Time | None = Field(None, description="When checking began after the machine came up.")
     completed_at: Time | None = Field(None, description="When it first became healthy after that.")
     consecutive_successes: int = Field(0, description="Good rounds in a row while not ready, up to successThreshold.")
@@ -162,7 +176,7 @@ class AppliedStatus(ApiModel):
     power_state: PowerState | None = None
     ports: str | None = Field(None, description="As `80/http,22/tcp`, sorted.")
     upgraded_ports: str | None = Field(None, description="Ports that an InstanceUpgrade published instead.")
-    rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB")
+    rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB", description="Size of the root disk in GB.")
     software: str | None = Field(
         None, description=("Fingerprint of image, command, environment and mounts as written in the spec.")
     )
@@ -177,10 +191,10 @@ class AppliedStatus(ApiModel):
 class HandledActions(ApiModel):
     """The tokens of `spec.actions` that have been carried out."""
 
-    restart: str | None = None
-    recreate: str | None = None
-    reinstall: str | None = None
-    regenerate_networking: str | None = None
+    restart: str | None = Field(None, description="Token of the last restart.")
+    recreate: str | None = Field(None, description="Token of the last replacement.")
+    reinstall: str | None = Field(None, description="Token of the last reinstallation.")
+    regenerate_networking: str | None = Field(None, description="Token of the last new setup of the network.")
 
 
 class GPUInstanceStatus(ApiModel):
@@ -203,7 +217,7 @@ class GPUInstanceStatus(ApiModel):
         default_factory=list, description=("Ready always; Reconciling and Stalled only while True, never both.")
     )
     operation: Operation | None = Field(None, description="The one operation in flight.")
-    last_operation: Operation | None = Field(None, description="The operation before it.")
+    last_operation: Operation | None = Field(None, description="The operation that ended last.")
     attempts: int = Field(0, description="The highest number used in a machine's name.")
     instance: InstanceStatus | None = Field(None, description="The machine at the provider.")
     applied: AppliedStatus = Field(
@@ -222,7 +236,7 @@ class GPUInstanceStatus(ApiModel):
         default_factory=HandledActions, description="Action tokens that have been carried out."
     )
     recovery_attempts: int = Field(0, description="Recovery attempts since the instance was last Ready for a while.")
-    last_recovery_at: Time | None = Field(None, description="When the last of them began.")
+    last_recovery_at: Time | None = Field(None, description="When the last recovery attempt began.")
     expiry: ExpiryStatus | None = Field(None, description="When the machine has served, as spec.expiry asks.")
     estimated_ready_at: Time | None = Field(None, description="When the running operation is expected to end in Ready.")
     created_at: Time | None = Field(None, description="When the current machine was bought.")

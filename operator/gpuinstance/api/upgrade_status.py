@@ -52,18 +52,18 @@ class OrderStatus(ApiModel):
 class MachineShape(ApiModel):
     """What a machine is, before or after."""
 
-    product_id: str | None = Field(None, alias="productID")
-    product_name: str | None = None
-    ram_mb: int | None = Field(None, alias="ramMB")
-    cpu: int | None = None
-    disk_gb: int | None = Field(None, alias="diskGB")
-    image: str | None = None
+    product_id: str | None = Field(None, alias="productID", description="The provider's id of the product or plan.")
+    product_name: str | None = Field(None, description="Name of the product or plan.")
+    ram_mb: int | None = Field(None, alias="ramMB", description="Memory in MB.")
+    cpu: int | None = Field(None, description="Number of CPUs.")
+    disk_gb: int | None = Field(None, alias="diskGB", description="Disk of the plan in GB.")
+    image: str | None = Field(None, description="Container image, or operating system.")
     ports: str | None = Field(None, description="As `22/tcp,80/http`, sorted.")
     hourly_price: str | None = Field(
         None, description="US dollars per hour that it will cost, by the price list when the upgrade began."
     )
-    rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB")
-    billing_mode: BillingMode | None = None
+    rootfs_size_gb: int | None = Field(None, alias="rootfsSizeGB", description="Size of the root disk in GB.")
+    billing_mode: BillingMode | None = Field(None, description="How the machine is paid for.")
     started_at: Time | None = Field(None, description="When the provider started it, by its own clock.")
 
 
@@ -87,6 +87,7 @@ class InstanceUpgradeStatus(ApiModel):
         ),
     )
     instance: UpgradedInstance | None = Field(None, description="What is being upgraded.")
+    target_summary: str | None = Field(None, description="What the machine is to become, in a few words for people.")
     target: MachineShape | None = Field(None, description="What the machine is to become, as the provider sells it.")
     before: MachineShape | None = Field(None, description="What the machine was.")
     after: MachineShape | None = Field(None, description="What the machine became.")

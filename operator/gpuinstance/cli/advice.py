@@ -9,7 +9,7 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ConditionStatus, ConditionType
-from gpuinstance.cli.hints import CATEGORY_HINTS, FINE, HINTS, NOT_SEEN, Hint
+from gpuinstance.cli.hints import CATEGORY_HINTS, FINE, HINTS, NOT_SEEN, NOT_SEEN_YET, Hint
 from gpuinstance.cli.screen import Screen, Style, Text
 
 _UNSEEN_FOR = timedelta(minutes=1)
@@ -46,11 +46,14 @@ def _hints(instance: GPUInstance, now: datetime) -> Iterator[Hint]:
     status = instance.status
     ready, synced = status.condition(ConditionType.READY), status.condition(ConditionType.SYNCED)
     known = [c.last_transition_time for c in status.conditions] or [instance.metadata.creation_timestamp or now]
-    if is_behind(instance) and now - max(known) > _UNSEEN_FOR:
+    behind = is_behind(instance)
+    if behind and now - max(known) > _UNSEEN_FOR:
         yield NOT_SEEN
+    elif behind:
+        yield NOT_SEEN_YET
     other = _hint(synced) if synced is not None and synced.status is not ConditionStatus.TRUE else None
     first = _hint(ready)
-    if first is not None and not (first is FINE and other is not None):
+    if first is not None and not (first is FINE and (behind or other is not None)):
         yield first
     if other is not None and other is not first:
         yield other

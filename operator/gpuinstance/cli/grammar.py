@@ -41,8 +41,10 @@ class Grammar:
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """Return what the arguments say. Raises SystemExit for --help, and for what is not valid.
 
-        What is behind `--` is set apart, because argparse would mix it in.
+        Without any argument it is --help, as for kubectl. What is behind `--` is set apart, because argparse would
+        mix it in.
         """
+        argv = argv or ["--help"]
         end = argv.index("--") if "--" in argv else len(argv)
         behind = list(argv[end + 1 :])
         arguments = argparse.Namespace(behind=behind)

@@ -149,6 +149,7 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.UNSUPPORTED_BY_PROVIDER: Hint("Change the spec to something that this provider can do.", _EDIT),
     Reason.REFERENCE_NOT_FOUND: Hint("Create the Secret or ConfigMap that the message names, or correct spec.env."),
     Reason.PRICE_ABOVE_LIMIT: Hint("Wait for a lower price, or raise spec.billing.maxHourlyPrice.", _EDIT),
+    Reason.CHARGED_ABOVE_LIMIT: Hint("Raise spec.billing.maxHourlyPrice, or stop or delete the instance.", _EDIT),
     Reason.NAMESPACE_BUDGET_EXCEEDED: Hint("Stop another instance of the namespace, or raise its budget.", _BUDGET),
     Reason.NAMESPACE_BUDGET_UNKNOWN: Hint("Repair what the message names; it is about the namespace.", _BUDGET),
     Reason.REQUEST_REJECTED: Hint("Change what the provider's words above complain about.", _EDIT),
@@ -162,7 +163,9 @@ HINTS: Mapping[Reason, Hint] = {
         _set("spec.deletionPolicy", '"Orphan"'),
     ),
     Reason.FOREIGN_INSTANCE: Hint(
-        "Delete the machine that the message names in the provider's console, if nobody needs it."
+        "Delete this object, which leaves the machine alone. If that was an earlier object's, as after a restored "
+        "backup, apply it anew with spec.adopt.instanceID, to keep the machine and its data. Only where the machine is "
+        "nobody's, and nobody needs it: delete it in the provider's console."
     ),
     Reason.INSUFFICIENT_RESOURCE: Hint(
         "Wait, it is tried again; or allow other spec.regions, another product or billing mode.", _EDIT
@@ -171,7 +174,7 @@ HINTS: Mapping[Reason, Hint] = {
     Reason.CREDENTIALS_UNAVAILABLE: Hint("Create the Secret with the API key, in the key apiKey.", _SECRET),
     Reason.UNAUTHORIZED: Hint(
         "Put a valid API key into the Secret; it is noticed by itself.",
-        f"{_SECRET} --dry-run=client -o yaml | kubectl apply -f -",
+        """kubectl -n {namespace} patch secret {secret} --type merge -p '{{"stringData":{{"apiKey":"..."}}}}'""",
     ),
     Reason.RATE_LIMITED: Hint("Wait. The operator calls less often, as the provider asked."),
     Reason.PROVIDER_UNAVAILABLE: Hint("Wait, and see the provider's status page. Nothing is changed meanwhile."),
@@ -198,10 +201,12 @@ HINTS: Mapping[Reason, Hint] = {
 }
 
 NOT_SEEN = Hint(
-    "See whether the operator runs and may watch this namespace.",
+    "Wait a moment. If this stays, see whether the operator runs, and whether it serves this namespace.",
     "kubectl get deployments,pods -A | grep gpu-instance-operator",
 )
 """For an object, or a version of its spec, that the operator has not looked at within a minute."""
+NOT_SEEN_YET = Hint("Wait. The operator has not looked at the latest change yet.", _WATCH)
+"""For one that was changed a moment ago: what was fine before it says nothing about it."""
 
 CATEGORY_HINTS: Mapping[str, str] = {
     "timeout": "It accepts connections but does not answer: it hangs, is overloaded, or still loads its model.",

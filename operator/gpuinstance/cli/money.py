@@ -127,8 +127,8 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def dollars(amount: Decimal | None) -> str:
-    """Return e.g. `0.35`; `-` for what is not known."""
-    return "-" if amount is None else f"{amount:f}"
+    """Return e.g. `0.35` or `1.40`, with all places that it has and at least two; `-` for what is not known."""
+    return "-" if amount is None else max(f"{amount:.2f}", f"{amount:f}", key=len)
 
 
 def _price(instance: Object) -> Decimal | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, Operation
 from gpuinstance.api.v1alpha1 import GPUInstance
-from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, Outcome
+from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, Outcome, Phase
 from gpuinstance.cli.advice import is_behind, show_advice
 from gpuinstance.cli.screen import Row, Screen, Style, Text, ago, span
 from gpuinstance.cli.why_beside import show_beside
 
+_UNSEEN = "A running operator does so within seconds, or when its call to a provider that does not answer has ended."
 _QUIET = frozenset({Outcome.STOPPED, Outcome.SUSPENDED})
 _GOOD = (ConditionType.READY, ConditionType.SYNCED, ConditionType.HEALTHY)
 
@@ -35,6 +37,8 @@ def _headline(instance: GPUInstance, screen: Screen, now: datetime) -> None:
     ready = status.condition(ConditionType.READY)
     if ready is None:
         words, style = "has not been looked at by the operator", Style.WAITING
+    elif ready.status is ConditionStatus.TRUE and is_behind(instance):
+        words, style = "was Ready before its latest change", Style.WAITING
     elif ready.status is ConditionStatus.TRUE:
         words, style = f"is Ready, for {ago(ready.last_transition_time, now)}", Style.GOOD
     elif ready.status is ConditionStatus.UNKNOWN:
@@ -45,7 +49,7 @@ def _headline(instance: GPUInstance, screen: Screen, now: datetime) -> None:
         stuck = status.condition(ConditionType.STALLED) is not None or status.outcome is not None
         words, style = f"is not Ready: {ready.reason}", Style.BAD if stuck else Style.WAITING
     screen.line(Text(name, Style.BOLD), " ", Text(words, style))
-    screen.paragraph(ready.message if ready else "A running operator looks at a new object within seconds.", indent=2)
+    screen.paragraph(ready.message if ready else _UNSEEN, indent=2)
     if instance.metadata.deletion_timestamp is not None:
         screen.paragraph(f"It has been in deletion for {ago(instance.metadata.deletion_timestamp, now)}.", indent=2)
     if ready is not None and is_behind(instance):
@@ -158,8 +162,13 @@ def _machine(instance: GPUInstance, screen: Screen) -> None:
     screen.heading("MACHINE")
     price = f"${machine.hourly_price}/h" if machine.hourly_price else None
     product = machine.product_name or machine.product_id or "product not known"
-    bought = [f"{spec.gpu_count} x {product}", machine.region, machine.billing_mode, price]
+    ready = instance.status.condition(ConditionType.READY)
+    # How many GPUs it has is only in the spec, which may have been changed since.
+    edited = is_behind(instance) or (ready is not None and ready.reason == Reason.RECREATE_REQUIRED)
+    bought = [product if edited else f"{spec.gpu_count} x {product}", machine.region, machine.billing_mode, price]
     shown = f'{spec.provider} says "{machine.state}"' if machine.state else f"not seen at {spec.provider} yet"
+    if instance.status.phase is Phase.TERMINATED:
+        shown = f"gone from {spec.provider}"
     screen.table(
         (
             (machine.id or "no id yet", ", ".join(str(it) for it in bought if it)),

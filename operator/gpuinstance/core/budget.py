@@ -73,15 +73,29 @@ def spend_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, bill_stopped
     return _amount(machine.get("hourlyPrice")) or _amount((spec.get("billing") or {}).get("maxHourlyPrice"))
 
 
+def room_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, bill_stopped: Container[str]) -> Decimal | None:
+    """Return how much of a budget an instance takes: what it counts for, or what will be bought in its place if more.
+
+    Arguments and result are those of `spend_of`.
+    """
+    spend, operation = spend_of(spec, status, bill_stopped=bill_stopped), status.get("operation") or {}
+    if spend is None or operation.get("type") != OperationType.RECREATE:
+        return spend
+    next_price = _amount(operation.get("hourlyPrice")) if operation.get("phase") != OperationPhase.FAILED else None
+    return max(spend, next_price or Decimal(0))
+
+
 def upgraded_price(upgrades: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], *, is_billed: bool) -> Decimal:
     """Return what a machine will cost by its upgrades, in US dollars per hour, as long as its own price is older.
 
     `upgrades` are the InstanceUpgrades of its instance, and `machine` is `status.instance` of that, as the API
     server holds them. An upgrade counts from its saved intent until the instance has taken note of it. One that
     has failed on its way counts as well, because the machine may have changed, unless it was taken back.
+    Where the instance has noted one after another, the last one that it has noted tells.
     """
-    noted = next((it for it in upgrades if it["metadata"]["uid"] == machine.get("upgradedBy")), {})
-    since = (noted.get("status") or {}).get("completedAt") or ""
+    noted = {machine.get("upgradedBy"), machine.get("pricedBy")}
+    ends = [(it.get("status") or {}).get("completedAt") for it in upgrades if it["metadata"]["uid"] in noted]
+    since = max((end for end in ends if end), default="")
     counted = [
         status
         for status in (it.get("status") or {} for it in upgrades)

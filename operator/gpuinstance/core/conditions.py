@@ -25,6 +25,7 @@ from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, Overa
 from gpuinstance.core.differences import describe, told
 from gpuinstance.core.expiry import tell_expiry
 from gpuinstance.core.model import MachineState, SpotState
+from gpuinstance.core.pricing import charged_above_limit, hourly_figure
 from gpuinstance.core.snapshot import Blind, Snapshot
 
 _QUIET = timedelta(seconds=30)
@@ -95,6 +96,7 @@ def _expiry(snapshot: Snapshot, changes: dict[str, Any]) -> ExpiryStatus | None:
         machine=snapshot.machine_id or "",
         ends=wanted and not down,
         touched=not snapshot.deleting and not snapshot.spec.suspend,
+        held_by=snapshot.held_by,
     )
 
 
@@ -110,6 +112,8 @@ def _shown_instance(snapshot: Snapshot, instance: InstanceStatus | None) -> Inst
             "product_id": instance.product_id or machine.product_id or None,
             "product_name": instance.product_name or machine.product_name or None,
             "billing_mode": instance.billing_mode or machine.billing_mode,
+            # What is charged counts, whatever the price list said before the purchase.
+            "hourly_price": hourly_figure(machine.hourly_price) if machine.hourly_price else instance.hourly_price,
         }
     )
 
@@ -158,6 +162,8 @@ def _synced(snapshot: Snapshot, verdict: Verdict, new: GPUInstanceStatus) -> tup
         return verdict.synced or (ConditionStatus.FALSE, verdict.reason, verdict.message)
     if new.differences:
         return ConditionStatus.FALSE, Reason.DRIFT_DETECTED, describe(new.differences)
+    if (words := charged_above_limit(snapshot, new)) is not None:
+        return ConditionStatus.FALSE, Reason.CHARGED_ABOVE_LIMIT, words
     return verdict.synced or (ConditionStatus.TRUE, Reason.SYNCED, "the provider was observed and the spec is applied")
 
 

@@ -19,6 +19,8 @@ from gpuinstance.api.words import ExpiryAction, Management, OperationPhase, Oper
 _LONGEST_WARNING = timedelta(minutes=10)
 _SHARE_OF_WARNING = 10
 """The end is announced when a tenth of the time is left, and at most ten minutes before."""
+LONGEST_HOLD = timedelta(days=1)
+"""For how long after its end an object is kept at most for an InstanceUpgrade that is paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Over:
 
     reason: Reason
     words: str
+    since: datetime
 
 
 def over(instance: GPUInstance, now: datetime) -> Over | None:
@@ -38,7 +41,7 @@ def over(instance: GPUInstance, now: datetime) -> Over | None:
     if end is not None and end <= now and not _is_being_replaced(instance):
         assert spec.expiry.ttl is not None
         words = f"spec.expiry.ttl of {format_duration(spec.expiry.ttl)} was over at {_moment(end)}"
-        return Over(Reason.EXPIRED, words)
+        return Over(Reason.EXPIRED, words, end)
     found = status.expiry
     if spec.expiry.idle_after is None or found is None or found.idle_at is None:
         return None
@@ -47,7 +50,15 @@ def over(instance: GPUInstance, now: datetime) -> Over | None:
     if used_since or found.idle_generation != instance.metadata.generation:
         return None
     words = f"at {_moment(found.idle_at)} it had not been used for {format_duration(spec.expiry.idle_after)}"
-    return Over(Reason.IDLE, f"{words} (spec.expiry.idleAfter)")
+    return Over(Reason.IDLE, f"{words} (spec.expiry.idleAfter)", found.idle_at)
+
+
+def held_until(instance: GPUInstance, served: Over) -> datetime | None:
+    """Return until when an object whose machine has served is kept for a paid upgrade; None where it does not go.
+
+    Stopping loses nothing, so that only what would be deleted is held.
+    """
+    return _after(served.since, LONGEST_HOLD) if will_be_deleted(instance) else None
 
 
 def will_be_deleted(instance: GPUInstance) -> bool:
@@ -98,11 +109,19 @@ def idle_from(instance: GPUInstance) -> datetime | None:
 
 
 def tell_expiry(
-    instance: GPUInstance, now: datetime, *, created_at: datetime | None, ends: bool, touched: bool, machine: str
+    instance: GPUInstance,
+    now: datetime,
+    *,
+    created_at: datetime | None,
+    ends: bool,
+    touched: bool,
+    machine: str,
+    held_by: str | None = None,
 ) -> ExpiryStatus | None:
     """Return what the status says: of a machine bought at that moment, which a warning names where it may still end.
 
     `ends` is False for a machine that is down already. `touched` is False for an object at which nothing is done.
+    `held_by` names the upgrade for which an object that is over is kept.
     """
     if instance.spec.expiry is None or instance.spec.managed is not Management.FULL:
         return None
@@ -111,12 +130,17 @@ def tell_expiry(
     warning = _warning(instance, now, created_at, machine) if ends and touched and reached is None else None
     goes = touched and will_be_deleted(instance) and (reached is not None or warning is not None)
     deletes_at = _deletes_at(instance, now, reached, created_at) if goes else None
+    held = held_until(instance, reached) if reached is not None and held_by is not None and touched else None
     if reached is not None and deletes_at is not None:
-        warning = f"this object is deleted at {_moment(deletes_at)}: {reached.words}; {_REMEDIES[reached.reason]}"
+        when = f"at {_moment(deletes_at)}"
+        if held is not None:
+            when = f"once InstanceUpgrade {held_by}, which is under way, has ended, at {_moment(held)} at the latest"
+        warning = f"this object is deleted {when}: {reached.words}; {_REMEDIES[reached.reason]}"
     status = ExpiryStatus(
         expires_at=expires_at(instance, created_at),
         warning=warning,
         deletes_at=deletes_at,
+        held_until=held,
         idle_at=idle.idle_at if idle is not None else None,
         idle_generation=idle.idle_generation if idle is not None else None,
     )
@@ -165,7 +189,7 @@ def _deletes_at(
 def next_moment(instance: GPUInstance, now: datetime) -> datetime | None:
     """Return when something is to be said or done next because of `spec.expiry`; None if nothing is known to be."""
     found = instance.status.expiry
-    announced = [found.deletes_at] if found is not None and found.deletes_at is not None else []
+    announced = [at for at in (found.deletes_at, found.held_until) if at is not None] if found is not None else []
     ends = [at for end, lead in _ends(instance, instance.status.created_at) for at in (end - lead, end)]
     return min((at for at in (*ends, *announced) if at > now), default=None)
 

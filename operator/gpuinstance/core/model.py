@@ -123,6 +123,8 @@ class Machine:
     rootfs_gb: int | None = None
     image: str = ""
     gpu_count: int | None = None
+    hourly_price: Decimal | None = None
+    """USD that it costs an hour while it is up, all GPUs, by the provider's own word; None where it says nothing."""
     trouble: str = ""
     """The provider's words about a failure of this machine; empty where it names none."""
     created_at: datetime | None = None
@@ -159,6 +161,13 @@ class Listing:
     def with_stem(self, stem: str) -> Sequence[Machine]:
         """Return the machines whose names are `stem` and two more parts, as in `core.naming`."""
         return self._by_stem.get(stem, ())
+
+    def unlike(self, before: Listing) -> tuple[Machine, ...]:
+        """Return the machines that are new or changed, as they are, and those that are gone, as they were."""
+        then = {machine.id: machine for machine in before.machines}
+        changed = [machine for machine in self.machines if then.get(machine.id) != machine]
+        gone = [machine for id_, machine in then.items() if id_ not in self._by_id]
+        return (*changed, *gone)
 
     def with_id(self, machine_id: str) -> Sequence[Machine]:
         """Return the machines with this id; more than one only where a provider shows one twice."""

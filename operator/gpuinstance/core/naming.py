@@ -26,6 +26,8 @@ _STEM_LENGTH = 60
 _DIGEST_LENGTH = 8
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
+_UID8 = re.compile(r"[0-9a-f]{8}")
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Identity:
     @classmethod
     def of(cls, metadata: ObjectMeta, *, mark: str) -> Identity:
         """Return the identity of an object in the cluster with this mark."""
-        return cls(mark, _stem(metadata.namespace, metadata.name), metadata.uid.replace("-", "")[:8])
+        return cls(mark, _stem(metadata.namespace, metadata.name), uid8_of(metadata.uid))
 
     @property
     def spread(self) -> float:
@@ -63,14 +65,26 @@ class Identity:
 
     def is_namesake(self, name: str) -> bool:
         """True for a machine of the same namespace and name but another uid."""
-        pattern = rf"{re.escape(self.mark)}-{re.escape(self.stem)}-([0-9a-f]{{8}})-[0-9]+"
-        match = re.fullmatch(pattern, name)
-        return match is not None and match[1] != self.uid8
+        prefix = f"{self.family}-"
+        uid8, _, number = name.removeprefix(prefix).partition("-")
+        # Not by a pattern: one for each object is more than Python keeps compiled, and each look would compile its own.
+        is_alike = name.startswith(prefix) and _UID8.fullmatch(uid8) and _NUMBER.fullmatch(number)
+        return bool(is_alike) and uid8 != self.uid8
 
     def ours(self, machines: Iterable[Machine]) -> tuple[Machine, ...]:
         """Return the machines that carry our name, newest purchase first."""
         found = [(attempt, machine) for machine in machines if (attempt := self.attempt_of(machine.name)) is not None]
         return tuple(machine for _, machine in sorted(found, key=lambda pair: (-pair[0], pair[1].id)))
+
+
+def uid8_of(uid: str) -> str:
+    """Return the part of an object's uid that is in the names of its machines."""
+    return uid.replace("-", "")[:8]
+
+
+def uid8_in(name: str) -> str:
+    """Return what stands in a machine's name where ours hold the part of a uid; whatever it is in other names."""
+    return name.rsplit("-", 2)[-2] if name.count("-") > 1 else ""
 
 
 def _stem(namespace: str, name: str) -> str:

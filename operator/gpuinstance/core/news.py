@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus
-from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome
+from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome, Phase
 from gpuinstance.core.differences import describe
 from gpuinstance.core.operations import is_recovery
 
@@ -52,16 +52,19 @@ _AS_ASKED = (Reason.STOPPED, Reason.EXPIRED, Reason.IDLE, Reason.SUSPENDED)
 def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     """Return the transition between two saved statuses, if it is worth an Event."""
     before, after = old.condition(ConditionType.READY), new.condition(ConditionType.READY)
+    if after is not None and _let_go(old, new, after):
+        return News(Reason.TERMINATING, f"{after.message}: {_named(new)}", warning=False)
     if after is None or _same(before, after):
-        return _spot(old, new) or _expiring(old, new) or _drift(old, new) or _connection(old, new)
+        return _spot(old, new) or _expiring(old, new) or _drift(old, new) or _charged(old, new) or _connection(old, new)
     if after.status is ConditionStatus.TRUE:
         # What came to light together with Ready would never be told later.
-        ending = _expiring(old, new)
-        story = _ready_story(new, after) + (f"; {ending.message}" if ending is not None else "")
-        return _spot(old, new) or _drift(old, new) or News(Reason.READY, story, warning=ending is not None)
+        beside = [it for it in (_expiring(old, new), _charged(old, new)) if it is not None]
+        story = "; ".join((_ready_story(new, after), *(it.message for it in beside)))
+        return _spot(old, new) or _drift(old, new) or News(Reason.READY, story, warning=bool(beside))
     reason = Reason(after.reason)
     if reason in _QUIET:
-        return _spot(old, new) or _expiring(old, new) or _recovery(old, new, after) or _drift(old, new)
+        others = _recovery(old, new, after) or _drift(old, new) or _charged(old, new)
+        return _spot(old, new) or _expiring(old, new) or others
     settled_well = new.outcome in (Outcome.STOPPED, Outcome.SUSPENDED) and reason in _AS_ASKED
     as_asked = settled_well or reason is Reason.ADOPTING
     drift = _drift(old, new)
@@ -71,6 +74,17 @@ def news(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
 
 def _same(before: Condition | None, after: Condition) -> bool:
     return before is not None and before.status is after.status and before.reason == after.reason
+
+
+def _let_go(old: GPUInstanceStatus, new: GPUInstanceStatus, ready: Condition) -> bool:
+    """Whether the object goes now, as somebody has asked, and what becomes of its machine is worth a last word."""
+    ends = new.phase is Phase.TERMINATED and ready.reason == Reason.TERMINATING
+    return ends and old.phase is not Phase.TERMINATED and new.instance is not None and new.instance.id is not None
+
+
+def _named(status: GPUInstanceStatus) -> str:
+    machine = status.instance
+    return "" if machine is None else f"{machine.id} ({machine.name})"
 
 
 def _spot(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
@@ -101,6 +115,14 @@ def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     if not new.differences or new.differences == old.differences:
         return None
     return News(Reason.DRIFT_DETECTED, describe(new.differences), warning=True)
+
+
+def _charged(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
+    """A machine that costs more than it may is told when that comes to light."""
+    before, now = old.condition(ConditionType.SYNCED), new.condition(ConditionType.SYNCED)
+    if now is None or now.reason != Reason.CHARGED_ABOVE_LIMIT or (before is not None and _same(before, now)):
+        return None
+    return News(Reason.CHARGED_ABOVE_LIMIT, now.message, warning=True)
 
 
 def _connection(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
+from gpuinstance.api.status import GPUInstanceStatus
 from gpuinstance.api.words import BillingCycle, BillingMode
-from gpuinstance.core.model import Order, Product, Region
-from gpuinstance.core.snapshot import Refusal
+from gpuinstance.core.model import MachineState, Order, Product, Region
+from gpuinstance.core.snapshot import Refusal, Snapshot
 
 HOURS_PER_MONTH = 730
 """A year's hours by twelve: how a monthly price is compared with an hourly cap."""
@@ -81,6 +82,23 @@ def refuse_price(spec: GPUInstanceSpec, order: Order) -> Refusal | None:
         f"spec.billing.maxHourlyPrice of {money(cap)}: nothing was bought; raise the limit or choose another product"
     )
     return Refusal(Reason.PRICE_ABOVE_LIMIT, message, needs_person=True)
+
+
+def charged_above_limit(snapshot: Snapshot, status: GPUInstanceStatus) -> str | None:
+    """Return in words that a machine that runs costs more than the spec allows, by what the status says; else None.
+
+    The cap is asked before each purchase, and the price may rise in between; or somebody has lowered the cap.
+    """
+    machine, cap, recorded = snapshot.machine, snapshot.spec.billing.max_hourly_price, status.instance
+    if machine is None or cap is None or recorded is None or not recorded.hourly_price:
+        return None
+    price = Decimal(recorded.hourly_price)
+    if price <= cap or machine.state is not MachineState.RUNNING or recorded.id != machine.id:
+        return None
+    return (
+        f"machine {machine.id} costs {money(price)}/h, above spec.billing.maxHourlyPrice of {money(cap)}: it is left "
+        "running; raise the limit, or set powerState to Stopped, or delete this object"
+    )
 
 
 def choose_product(

@@ -14,10 +14,11 @@ from functools import cached_property
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.spec import GPUInstanceSpec
 from gpuinstance.api.status import GPUInstanceStatus, Operation
+from gpuinstance.api.upgrade_status import MachineShape
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, OverallHealth, PowerState
 from gpuinstance.core.budget import Budget
-from gpuinstance.core.expiry import Over, over
+from gpuinstance.core.expiry import Over, held_until, over
 from gpuinstance.core.model import Machine, Order, Port, Software
 from gpuinstance.core.naming import Identity
 
@@ -142,6 +143,8 @@ class FoundUpgrade:
     """The ports that it has published instead of the spec's, as `22/tcp,80/http`; None if it changed none."""
     hourly_price: str | None = None
     """USD that the machine costs an hour since, by the price list when it began; None where that was unknown."""
+    failed_between: tuple[MachineShape, MachineShape] | None = None
+    """What the machine was, and what it was to become, where the upgrade has failed and left open which; else None."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ class Snapshot:
     view: Seen | Blind
     upgrade: FoundUpgrade | None = None
     """The upgrade that holds the machine, else the last one that succeeded."""
+    paid_upgrade: str | None = None
+    """The name of an upgrade of this machine that is paid for and has not ended, where `spec.expiry` deletes."""
     claimed_by: str | None = None
     """Who else owns the machine in `spec.adopt`, in words."""
     key_changed_at: datetime | None = None
@@ -209,9 +214,31 @@ class Snapshot:
         return self.status.operation
 
     @cached_property
-    def over(self) -> Over | None:
-        """Why the machine has served, by `spec.expiry`; None while it may run."""
+    def served(self) -> Over | None:
+        """Why the machine has served, by `spec.expiry`, whether or not it is kept for an upgrade."""
         return over(self.instance, self.now)
+
+    @property
+    def over(self) -> Over | None:
+        """Why the machine should be down by `spec.expiry`; None while it may run, also for an upgrade to be applied."""
+        return None if self.paid_upgrade is not None and self.held_by is not None else self.served
+
+    @property
+    def held_by(self) -> str | None:
+        """The upgrade for which the object is kept although its machine has served, as long as that may last."""
+        until = held_until(self.instance, self.served) if self.served is not None else None
+        if until is None or until <= self.now:
+            return None
+        active = self.active_upgrade
+        return active.name if active is not None else self.paid_upgrade
+
+    @property
+    def active_upgrade(self) -> FoundUpgrade | None:
+        """The upgrade that changes the machine now."""
+        upgrade = self.upgrade
+        if upgrade is None or not upgrade.holds or self.machine is None or self.machine.id != upgrade.machine_id:
+            return None
+        return upgrade
 
     @property
     def wants_running(self) -> bool:
@@ -241,7 +268,7 @@ class Snapshot:
         upgrade, recorded = self.upgrade, self.status.instance
         if upgrade is None or recorded is None or recorded.id != upgrade.machine_id:
             return False
-        return upgrade.holds or recorded.upgraded_by != upgrade.uid
+        return upgrade.holds or (upgrade.failed_between is None and recorded.upgraded_by != upgrade.uid)
 
     @property
     def listed_at(self) -> datetime:

@@ -6,7 +6,7 @@ connects to what was judged, `transport` is the same for httpx. Nothing here kno
 """
 
 from gpuinstance.guard.addresses import Network, TargetNotAllowed, require_plain_url
-from gpuinstance.guard.dialling import Guard, NameNotResolved
+from gpuinstance.guard.dialling import Guard, NameNotResolved, on_behalf_of
 from gpuinstance.guard.transport import GuardedTransport
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "NameNotResolved",
     "Network",
     "TargetNotAllowed",
+    "on_behalf_of",
     "require_plain_url",
 ]

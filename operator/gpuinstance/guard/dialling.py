@@ -10,8 +10,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import httpcore
 
@@ -26,6 +29,12 @@ MOST_ADDRESSES = 4
 _RESOLVER_THREADS = 16
 """Threads of the guard's own for names. A name whose server never answers blocks one of these for seconds,
 and must not take the process-wide threads away from calls to the provider and to Kubernetes."""
+
+_THREADS_OF_ONE = 4
+"""Threads that one party may have at a time, until they come back, and not only until it gives up waiting."""
+
+on_behalf_of: ContextVar[str] = ContextVar("on_behalf_of", default="")
+"""For whom the current task leads out, such as a namespace: nobody's dead names take the others' threads."""
 
 _MOST_PORTS = 65535
 
@@ -52,6 +61,8 @@ class Guard:
         self._allowed = tuple(allowed)
         self._denied = tuple(denied)
         self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="guard-resolver")
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """By party, who waits for one of its threads; kept by those who wait, and by the threads."""
         self._resolve = resolve or self._ask_system
 
     def refusal(self, address: Address) -> str | None:
@@ -104,14 +115,30 @@ class Guard:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask_system(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
+        turn = await self._turn(on_behalf_of.get())
+        asked = self._threads.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        asked.add_done_callback(turn)
         try:
-            answers = await loop.run_in_executor(
-                self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            )
+            answers = await asyncio.wrap_future(asked)
         except (OSError, UnicodeError) as error:
             raise NameNotResolved(host) from error
         return [ip_address(answer[4][0]) for answer in answers]
+
+    async def _turn(self, party: str) -> Callable[[object], None]:
+        """Wait until the party may have another thread; return what is to be called when it is back."""
+        if not party:
+            return lambda _: None
+        places = self._turns.get(party)
+        if places is None:
+            places = self._turns[party] = asyncio.Semaphore(_THREADS_OF_ONE)
+        await places.acquire()
+        loop = asyncio.get_running_loop()
+
+        def give_back(_: object) -> None:
+            with suppress(RuntimeError):  # the process has ended meanwhile, and its loop is closed
+                loop.call_soon_threadsafe(places.release)
+
+        return give_back
 
 
 def _to_connect(address: Address) -> Address:

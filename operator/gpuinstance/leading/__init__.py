@@ -1,7 +1,9 @@
-"""Who may act: one of several replicas, elected by a Lease. Called by the composition root.
+"""Who may act, and on what: one of several replicas, elected by a Lease, or one for each shard of the objects.
 
-`candidate` says under which Lease this process stands. `lead` stands by, works while the Lease is held, and gives
-it back. `Leadership.holds_now` is the fence: asked again right before whatever one process only may do.
+Called by the composition root. `candidate` says under which Lease this process stands. `lead` stands by, works while
+the Lease is held, and gives it back. `Leadership.holds_now` is the fence: asked again right before whatever one
+process only may do. `Leadership.owns` says which objects are this leader's: `election` is about one Lease, `rivals`
+about those of the other shards, `shard` joins them.
 
 Why an elector of our own: the one in `kubernetes.aio` ends with the first broken connection, lets a request
 that hangs outlast its deadline, measures leases with the wall clock, stamps local time as UTC, waits without

@@ -7,6 +7,9 @@ than that. So two processes hold the Lease at once only if one of their clocks r
 
 A Lease that is not there is waited for as long as one that is held: its deletion has not stopped its holder, who
 puts it back with the next renewal. Only the first start of all pays for this.
+
+A term ends with the first moment at which the holder may not act, and never goes on after it, even where nobody has
+taken the Lease meanwhile: the holder of another shard's Lease may have taken over its objects (see `rivals`).
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from gpuinstance.kube import Body, Conflict, KubeError, Vanished
+from gpuinstance.kube import Body, Conflict, KubeError, Vanished, version_of
 from gpuinstance.leading.lease import LeaseStore, moment
+from gpuinstance.leading.rivals import ACQUIRED_BY, ACQUIRED_VERSION
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +68,7 @@ class Election:
         self._free_at: float | None = None
         """When that record has expired, on our clock; None before the first look."""
         self._renewed_at: float | None = None
+        self._version: int | None = None
         self._leads = False
         self._answered_at = clock()
         self._trouble: str | None = None
@@ -72,6 +77,11 @@ class Election:
     def leads(self) -> bool:
         """True from the election on, also when the Lease has been lost."""
         return self._leads
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion of the write by which this process was elected; 0 before that."""
+        return self._version or 0
 
     def holds_now(self) -> bool:
         """Whether the last renewal is young enough. A process that was frozen meanwhile finds that it is not."""
@@ -116,24 +126,38 @@ class Election:
             await self._store.aclose()
 
     async def _empty(self) -> None:
-        lease = self._lease or await self._store.read()
+        # The renewal that the end has cut short may have arrived, so the version that is known may be old.
+        with contextlib.suppress(Conflict):
+            return await self._empty_as_it_is()
+        return await self._empty_as_it_is()
+
+    async def _empty_as_it_is(self) -> None:
+        lease = await self._store.read()
         record = None if lease is None else lease.get("spec")
         if lease is not None and record is not None and _holder(record) == self._identity:
             # As client-go does it: no holder, and a duration that nobody waits for.
             emptied = {**record, "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": moment()}
-            await self._store.replace(lease, emptied)
+            await self._store.replace(lease, emptied, {})
 
     def _left(self) -> float:
         """Seconds for which this process may act without a further renewal."""
-        return 0.0 if self._renewed_at is None else self._renewed_at + self._times.deadline - self._clock()
+        return 0.0 if self._renewed_at is None else self._until() - self._clock()
+
+    def _until(self) -> float:
+        """When the term is over unless it is renewed before; never for who has none yet."""
+        return float("inf") if self._renewed_at is None else self._renewed_at + self._times.deadline
 
     async def _attempt(self, seconds: float) -> bool:
         """Get or renew the Lease within this time; False where that failed or somebody else has it."""
-        asked_at = self._clock()
+        asked_at, until = self._clock(), self._until()
         try:
+            if asked_at >= until:
+                return False  # it stood still since it was last known to hold the Lease
             async with asyncio.timeout(seconds):
                 if not await self._try():
                     return False
+            if self._clock() >= until:
+                return False  # the answer came when the term was over
         except (Conflict, Vanished):
             self._lease = None  # somebody was faster; the next look shows who
             return False
@@ -143,6 +167,8 @@ class Election:
             return False
         # From before the request: nobody can have seen the renewal earlier than it was sent.
         self._renewed_at = asked_at
+        if self._version is None and self._lease is not None:
+            self._version = version_of(self._lease)
         return True
 
     async def _try(self) -> bool:
@@ -158,7 +184,10 @@ class Election:
 
     async def _save(self, old: Body | None) -> bool:
         record = self._record({} if old is None else old.get("spec") or {})
-        self._lease = await (self._store.create(record) if old is None else self._store.replace(old, record))
+        notes = self._annotations()
+        self._lease = await (
+            self._store.create(record, notes) if old is None else self._store.replace(old, record, notes)
+        )
         self._observe(self._lease)
         self._note(None)
         return True
@@ -198,6 +227,10 @@ class Election:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(old.get("leaseTransitions") or 0) + 1 if old else 0
         return spec
+
+    def _annotations(self) -> dict[str, str]:
+        """Return what elections are ordered by; the electing write cannot say it, its version comes with the answer."""
+        return {} if not self._version else {ACQUIRED_BY: self._identity, ACQUIRED_VERSION: str(self._version)}
 
     def _note(self, trouble: str | None) -> None:
         """An outage is told once, and its end once."""

@@ -1,32 +1,36 @@
 """One Lease object at the API server, read and written as plain JSON.
 
-Called by the election. Every write is the creation of an absent Lease or the replacement of one exact version,
-so that of two who write at once one gets `Conflict`. Nothing is decided here.
+Called by the election, and by `shard` for the Leases of the other shards. Every write is the creation of an absent
+Lease or the replacement of one exact version, so that of two who write at once one gets `Conflict`. Nothing is
+decided here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from kubernetes.aio import client
-
+from gpuinstance.apiserver import ask, path_to
 from gpuinstance.kube import Body, Kube, Vanished, translated
 
-_GROUP, _VERSION, _PLURAL = "coordination.k8s.io", "v1", "leases"
+_GROUP, _PLURAL = "/apis/coordination.k8s.io/v1", "leases"
+FAMILY_LABEL = "gpuinstance.dev/lease"
+"""The Leases of all shards of an installation carry it, for people who want to see them together."""
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class LeaseStore:
-    """The Lease of this name. `kube` should serve nobody else: renewals must not queue behind other requests."""
+    """The Lease of this name. `kube` should serve nobody else: renewals must not queue behind other requests.
 
-    def __init__(self, kube: Kube, namespace: str, name: str) -> None:
+    `family` is the name by which the Leases of all shards are labelled; the Lease's own if it has no others.
+    """
+
+    def __init__(self, kube: Kube, namespace: str, name: str, family: str | None = None) -> None:
         self._kube = kube
-        # Not the typed client: it writes a moment of a whole second without the fraction that Leases require.
-        self._objects = client.CustomObjectsApi(kube.api)
         self._namespace = namespace
         self._name = name
+        self._labels = {FAMILY_LABEL: family or name}
 
     def __str__(self) -> str:
         return f"{self._namespace}/{self._name}"
@@ -34,35 +38,49 @@ class LeaseStore:
     async def read(self) -> Body | None:
         """Return the Lease, None if there is none. Raises KubeError."""
         try:
-            async with translated():
-                found: Any = await self._objects.get_namespaced_custom_object(
-                    _GROUP, _VERSION, self._namespace, _PLURAL, self._name
-                )
+            return await self._ask("GET", self._name)
         except Vanished:
             return None
-        return dict(found)
 
-    async def create(self, spec: Body) -> Body:
-        """Create the Lease. Raises Conflict if somebody else has done so, KubeError."""
+    async def read_all(self) -> list[Body]:
+        """Return all Leases of the namespace as they are now, whatever their labels. Raises KubeError.
+
+        Without a resourceVersion in the request the answer is no older than the request.
+        """
+        found = await self._ask("GET")
+        return [dict(item) for item in found["items"] or ()]
+
+    async def create(self, spec: Body, notes: Mapping[str, str]) -> Body:
+        """Create the Lease, with these annotations. Raises Conflict if somebody else has done so, KubeError."""
         body = {
-            "apiVersion": f"{_GROUP}/{_VERSION}",
+            "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {
+                "name": self._name,
+                "namespace": self._namespace,
+                "labels": self._labels,
+                "annotations": dict(notes),
+            },
             "spec": spec,
         }
-        async with translated():
-            saved: Any = await self._objects.create_namespaced_custom_object(
-                _GROUP, _VERSION, self._namespace, _PLURAL, body
-            )
-        return dict(saved)
+        return await self._ask("POST", body=body)
 
-    async def replace(self, lease: Body, spec: Body) -> Body:
-        """Give the Lease as it was read another spec. Raises Conflict if it has changed since, KubeError."""
+    async def replace(self, lease: Body, spec: Body, notes: Mapping[str, str]) -> Body:
+        """Give the Lease as it was read another spec, and these annotations beside those that it has.
+
+        Raises Conflict if it has changed since, KubeError.
+        """
+        metadata = lease["metadata"]
+        metadata = {
+            **metadata,
+            "labels": {**(metadata.get("labels") or {}), **self._labels},
+            "annotations": {**(metadata.get("annotations") or {}), **notes},
+        }
+        return await self._ask("PUT", self._name, body={**lease, "metadata": metadata, "spec": spec})
+
+    async def _ask(self, method: str, *rest: str, body: Body | None = None) -> Body:
         async with translated():
-            saved: Any = await self._objects.replace_namespaced_custom_object(
-                _GROUP, _VERSION, self._namespace, _PLURAL, self._name, {**lease, "spec": spec}
-            )
-        return dict(saved)
+            return await ask(self._kube.api, method, path_to(_GROUP, _PLURAL, self._namespace, *rest), body=body)
 
     async def aclose(self) -> None:
         """Close the connections."""

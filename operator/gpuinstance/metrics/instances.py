@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from gpuinstance.api.reasons import Reason
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, Phase
 from gpuinstance.core.budget import spend_of
 
@@ -46,6 +47,8 @@ class InstanceCensus:
     health: dict[str, float] = field(default_factory=lambda: dict.fromkeys((it.value for it in ConditionStatus), 0.0))
     stalled: Counter[str] = field(default_factory=Counter)
     """By the reason for which only a person can help."""
+    charged_above_limit: Counter[str] = field(default_factory=Counter)
+    """Whose machine costs more than the spec allows, by namespace."""
     prices: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     """US dollars per hour of the machines that are being billed, by namespace."""
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
@@ -60,7 +63,8 @@ class InstanceCensus:
 
     def _count(self, instance: Object, bill_stopped: Container[str]) -> None:
         status = instance.get("status") or {}
-        phase = status.get("phase", Phase.PENDING.value)
+        namespace, phase = instance["metadata"]["namespace"], status.get("phase", Phase.PENDING.value)
+        self.charged_above_limit[namespace] += 0  # so that there is a series before the first one
         if phase in self.phases:
             self.phases[phase] += 1
         for condition in status.get("conditions") or ():
@@ -68,8 +72,10 @@ class InstanceCensus:
                 self.health[condition["status"]] += 1
             elif condition["type"] == ConditionType.STALLED.value and condition["status"] == ConditionStatus.TRUE.value:
                 self.stalled[condition["reason"]] += 1
+            elif condition["reason"] == Reason.CHARGED_ABOVE_LIMIT.value:  # only Synced says so
+                self.charged_above_limit[namespace] += 1
         machine = status.get("instance") or {}
         if machine.get("id") and machine.get("hourlyPrice"):  # else nothing was bought, or nobody knows at what price
             price = spend_of(instance.get("spec") or {}, status, bill_stopped=bill_stopped)
-            self.prices[instance["metadata"]["namespace"]] += price or 0
+            self.prices[namespace] += price or 0
         self.unconfirmed.note(status.get("operation"))

@@ -52,6 +52,12 @@ class Scraped(Part):
         self._stalled = gauge(
             "instances_stalled", "GPUInstances that only a person can help, by the reason that they give.", "reason"
         )
+        self._charged = gauge(
+            "instances_charged_above_limit",
+            "GPUInstances whose machine runs and costs more than `spec.billing.maxHourlyPrice`. Namespaces beyond the "
+            "first 100 are summed up as `other`.",
+            "namespace",
+        )
         self._price = gauge(
             "hourly_price_usd",
             "US dollars per hour of all machines that are being billed, by their last known prices; where a price is "
@@ -117,7 +123,12 @@ class Scraped(Part):
         self._pending_notifications = gauge(
             "notifications_pending", "Notifications that are still to be delivered, each counted for each destination."
         )
-        self._leader = gauge("leader", "1 where this process may act, 0 where it stands by.")
+        self._leader = gauge(
+            "leader",
+            "1 where this process may act, 0 where it stands by; with the shard that it stands for, such as 0-of-1.",
+            "shard",
+        )
+        self._shards = gauge("shards", "Among how many leaders the objects are divided, by the settings.")
         self._watch_age = gauge(
             "watch_age_seconds",
             "Seconds since a watch has begun, for the one that began longest ago; a few minutes where all is well.",
@@ -144,6 +155,7 @@ class Scraped(Part):
             yield self._instances, _words(all_instances.phases)
             yield self._health, _words(all_instances.health)
             yield self._stalled, _words(all_instances.stalled)
+            yield self._charged, self._by_namespace(all_instances.charged_above_limit)
             yield self._price, self._by_namespace(all_instances.prices)
             yield self._spent, self._by_namespace(self._spend.advance(all_instances.prices))
             yield self._upgrades, _words(all_upgrades.phases)
@@ -197,9 +209,10 @@ class Scraped(Part):
         """`pending` returns how many deliveries are still to be made."""
         self._show(self._pending_notifications, lambda: {(): pending()})
 
-    def show_leader(self, leads: Callable[[], bool]) -> None:
-        """`leads` says whether this process may act."""
-        self._show(self._leader, lambda: {(): float(leads())})
+    def show_leader(self, leads: Callable[[], bool], *, shard: str, shards: int) -> None:
+        """`leads` says whether this process may act: for `shard`, one of so many."""
+        self._show(self._leader, lambda: {(shard,): float(leads())})
+        self._show(self._shards, lambda: {(): float(shards)})
 
     def show_watch_age(self, age: Callable[[], float]) -> None:
         """`age` returns the seconds since a watch has begun; each begins anew every few minutes."""

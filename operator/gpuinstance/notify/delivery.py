@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from gpuinstance import __version__
-from gpuinstance.guard import Guard, GuardedTransport, NameNotResolved, Network, TargetNotAllowed
+from gpuinstance.guard import Guard, GuardedTransport, NameNotResolved, TargetNotAllowed
 from gpuinstance.notify.letters import Letter
 from gpuinstance.notify.signing import signatures
 
@@ -71,22 +71,20 @@ _SLOWED = frozenset(
 class Deliverer:
     """The way out. Use one per process, and close it.
 
-    `clock` returns the present moment, with a time zone. `allowed` are networks that may be reached although
-    they are not public, as in `Guard`; `guard` replaces the one that is made from them.
+    `clock` returns the present moment, with a time zone. `guard` judges where it may be sent, and is closed with this.
     """
 
     def __init__(
         self,
         *,
         clock: Callable[[], datetime],
-        allowed: Iterable[Network] = (),
-        guard: Guard | None = None,
+        guard: Guard,
         timeout: float = TIMEOUT_SECONDS,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
         self._timeout = timeout
-        self._guard = guard or Guard(allowed=allowed)
+        self._guard = guard
         transport = GuardedTransport(self._guard, connections=_CONNECTIONS, ssl_context=ssl_context)
         self._client = httpx.AsyncClient(
             transport=transport,

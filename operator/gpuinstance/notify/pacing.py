@@ -1,15 +1,18 @@
 """How often a receiver is tried, and how much may be under way to it at once.
 
 One that fails is left alone for longer and longer, by all who have something for it; so are single
-notifications. No receiver, however slow, takes more than a few of the places from the others.
+notifications. No receiver, however slow, takes more than a few of the places from the others; and at
+each of them namespaces take turns.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from gpuinstance.notify.turns import Turns
 
 MOST_PER_HOST = 8
 _FIRST_PAUSE = 5.0
@@ -69,12 +72,12 @@ class Doors(Generic[Waiting]):
     def __init__(self, most: int = MOST_PER_HOST) -> None:
         self._most = most
         self._inside: defaultdict[str, int] = defaultdict(int)
-        self._queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
+        self._queues: defaultdict[str, Turns[Waiting]] = defaultdict(Turns)
 
-    def enter(self, host: str, who: Waiting) -> bool:
+    def enter(self, host: str, who: Waiting, namespace: str) -> bool:
         """Take a place; False if there is none, and then `leave` will hand one over."""
         if self._inside[host] >= self._most:
-            self._queues[host].append(who)
+            self._queues[host].add(namespace, who)
             return False
         self._inside[host] += 1
         return True
@@ -82,10 +85,10 @@ class Doors(Generic[Waiting]):
     def leave(self, host: str) -> Waiting | None:
         """Give a place back; return to whom it is handed over, who has to leave in turn."""
         queue = self._queues.get(host)
-        if queue:
-            following = queue.popleft()
-            if not queue:
-                del self._queues[host]
+        following = queue.take() if queue is not None else None
+        if not queue:
+            self._queues.pop(host, None)
+        if following is not None:
             return following
         self._inside[host] -= 1
         if not self._inside[host]:

@@ -3,14 +3,15 @@
 Told by each pass what an object's status still holds, and asked for a report of what has become of it; so it
 may be forgotten at any moment, and learns all of it anew after a restart. For each object and destination there
 is one lane: its first letter is delivered, or tried again for as long as the status holds it, before the next one.
-A lane that waits costs a timer and no task; the number of deliveries under way is bounded.
+A lane that waits costs a timer and no task; the number of deliveries under way is bounded, for each namespace to
+half of that, and namespaces take turns: nobody else's receivers delay one for longer than a few deliveries take.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -18,12 +19,14 @@ from urllib.parse import urlsplit
 import structlog
 
 from gpuinstance.core.outbox import Report
+from gpuinstance.guard import on_behalf_of
 from gpuinstance.notify.delivery import Outcome, Result
 from gpuinstance.notify.lanes import Lane, Post, cancel, close
 from gpuinstance.notify.letters import Letter, Mailing, ReadSecret, Subject
 from gpuinstance.notify.pacing import LONGEST_ASKED, Doors, Rests, pause
 from gpuinstance.notify.preparing import NotReady, prepared
 from gpuinstance.notify.signing import fingerprint
+from gpuinstance.notify.turns import Turns
 
 _log = structlog.get_logger(__name__)
 
@@ -72,8 +75,12 @@ class Postman:
         self._record = record
         self._jitter = jitter
         self._most = most_at_once
+        self._share = max(1, most_at_once // 2)
+        """Of one namespace: the rest is left for who comes next."""
         self._posts: dict[Subject, Post] = {}
-        self._ready: deque[tuple[Lane, str | None]] = deque()
+        self._ready: Turns[tuple[Lane, str | None]] = Turns()
+        self._busy: Counter[str] = Counter()
+        """How many tasks each namespace has."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._doors: Doors[Lane] = Doors()
         self._rests = Rests(lambda: asyncio.get_running_loop().time())
@@ -147,22 +154,35 @@ class Postman:
         if self._stopped:
             return
         lane.timer, lane.under_way = None, True
-        if len(self._tasks) >= self._most:
-            self._ready.append((lane, place))
+        if not self._has_room(lane.subject.namespace):
+            # Who holds a place at a host keeps others of that host waiting.
+            self._ready.add(lane.subject.namespace, (lane, place), urgent=place is not None)
             return
+        self._launch(lane, place)
+
+    def _has_room(self, namespace: str) -> bool:
+        return len(self._tasks) < self._most and self._busy[namespace] < self._share
+
+    def _launch(self, lane: Lane, place: str | None) -> None:
+        namespace = lane.subject.namespace
         task = asyncio.create_task(self._run(lane, place))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._busy[namespace] += 1
+        task.add_done_callback(lambda ended: self._ended(ended, namespace))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None], namespace: str) -> None:
         self._tasks.discard(task)
+        self._busy[namespace] -= 1
+        if not self._busy[namespace]:
+            del self._busy[namespace]
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a delivery failed unexpectedly", exc_info=error)
-        if self._ready and not self._stopped:
-            self._start(*self._ready.popleft())
+        while not self._stopped and (following := self._ready.take(self._has_room)) is not None:
+            self._launch(*following)
 
     async def _run(self, lane: Lane, place: str | None) -> None:
         """One try, or the finding that it is not its time; in any case the lane knows when to go on."""
+        on_behalf_of.set(lane.subject.namespace)
         after: float | None = pause(lane.failures + 1, self._jitter())  # should anything unforeseen happen
         try:
             after, place = await self._try(lane, place)
@@ -195,7 +215,7 @@ class Postman:
         if place != host:
             if place is not None and (following := self._doors.leave(place)) is not None:
                 self._start(following, place)
-            if not self._doors.enter(host, lane):
+            if not self._doors.enter(host, lane, lane.subject.namespace):
                 return None, None
         if self._is_off(lane):  # much may have happened while it waited at the door
             return _UNTIL_LEADING, host

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from gpuinstance.api.health import HealthCheck
 from gpuinstance.api.words import PortProtocol
 from gpuinstance.core.model import Check
 from gpuinstance.core.snapshot import HealthReport, Probed
-from gpuinstance.guard import Guard, Network
+from gpuinstance.guard import Guard
 from gpuinstance.probes.asking import Asker
 from gpuinstance.probes.failures import Category, Failure, failure_of
 
@@ -51,20 +51,18 @@ class _Round:
 class Prober:
     """Health checks of one process. Use one, and close it.
 
-    `clock` returns the present moment, with a time zone. `allowed` and `denied` are networks, as in `Guard`;
-    `guard` replaces the one that is made from them. `sleep` waits between tries; `jitter` returns the factor,
-    around 1, by which a pause is stretched. `record` hears of each endpoint, for metrics.
+    `clock` returns the present moment, with a time zone. `guard` judges what may be asked, and is closed with this.
+    `sleep` waits between tries; `jitter` returns the factor, around 1, by which a pause is stretched. `record` hears
+    of each endpoint, for metrics.
     """
 
     def __init__(
         self,
         *,
         clock: Callable[[], datetime],
-        allowed: Iterable[Network] = (),
-        denied: Iterable[Network] = (),
+        guard: Guard,
         limit: int = MOST_AT_ONCE,
         round_seconds: float = ROUND_SECONDS,
-        guard: Guard | None = None,
         ssl_context: ssl.SSLContext | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.5),  # noqa: S311 - it spreads load
@@ -73,7 +71,7 @@ class Prober:
         self._clock = clock
         self._slots = asyncio.Semaphore(limit)
         self._round_seconds = round_seconds
-        self._guard = guard or Guard(allowed=allowed, denied=denied)
+        self._guard = guard
         self._asker = Asker(self._guard, connections=limit, ssl_context=ssl_context)
         self._sleep = sleep
         self._jitter = jitter

@@ -115,6 +115,12 @@ class SingleFlight(Generic[Value]):
         """Whether a caller would be given something without a new request."""
         return self._flight is not None and self._serves(self._flight, max_age)
 
+    def holds(self, max_age: float) -> bool:
+        """Whether there is an answer, and no failure, whose request was sent less than `max_age` seconds ago."""
+        flight = self._flight
+        has_answer = flight is not None and flight.landed is not None and flight.error is None
+        return has_answer and self.serves(max_age)
+
     def cancel(self) -> None:
         """End a request under way; its waiters get Unavailable."""
         if self._flight is not None:

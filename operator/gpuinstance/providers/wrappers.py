@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -230,10 +230,14 @@ class SharedListing(Wrapper):
         monotonic: Callable[[], float] = time.monotonic,
         failure_seconds: float = FAILURE_SECONDS,
         catalogue_seconds: float = CATALOGUE_SECONDS,
+        changed: Callable[[Collection[Machine]], None] = lambda _: None,
     ) -> None:
+        """`changed` hears of the machines that a listing shows otherwise than the one before."""
         super().__init__(inner)
+        self._changed = changed
+        self._last: Listing | None = None
         clock = Clock(now, monotonic)
-        self._machines = SingleFlight(inner.list_machines, clock=clock, failure_age=failure_seconds)
+        self._machines = SingleFlight(self._read_listing, clock=clock, failure_age=failure_seconds)
         self._products: Shelf[tuple[str, int, BillingMode], Sequence[Product]] = Shelf(
             age=catalogue_seconds, size=CATALOGUE_SIZE, clock=clock
         )
@@ -251,6 +255,17 @@ class SharedListing(Wrapper):
         Raises what `list_machines` raises.
         """
         return await self._machines.get(max_age=max_age, not_before=not_before)
+
+    def is_fresh(self, max_age: float) -> bool:
+        """Whether the last listing was begun less than `max_age` seconds ago, and came."""
+        return self._machines.holds(max_age)
+
+    async def _read_listing(self) -> Listing:
+        listing = await self._inner.list_machines()
+        before, self._last = self._last, listing
+        if before is not None and (unlike := listing.unlike(before)):
+            self._changed(unlike)
+        return listing
 
     async def list_machines(self) -> Listing:
         """Return the listing that is being read now, or read one."""

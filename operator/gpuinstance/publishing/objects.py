@@ -8,21 +8,18 @@ What the API server answers to a Secret is never quoted: it may repeat what it w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 from kubernetes.aio import client
 
+from gpuinstance.apiserver import ask, path_to
 from gpuinstance.core.connection import MANAGER, Wanted, Wish
 from gpuinstance.kube import Body, Kube, NotLeading, Vanished, merge_patch, translated
 
 _TIMEOUT_SECONDS = 10.0
 _NOT_SHOWN = "(its words may repeat a secret, and are not shown)"
-_SUCCESS = range(200, 300)
-_JSON = "application/json"
-_MERGE_PATCH = "application/merge-patch+json"
 
 
 class Kind(Enum):
@@ -108,25 +105,14 @@ class Objects:
     ) -> Body:
         if body is not None and not self._kube.may_write():
             raise NotLeading("nothing was written: this process does not hold the lease any more")
-        api, path = self._kube.api, f"{kind.value[2]}/namespaces/{{namespace}}/{kind.value[3]}"
-        content_type = _MERGE_PATCH if method == "PATCH" else _JSON
+        path = path_to(kind.value[2], kind.value[3], namespace, *filter(None, [name]))
         async with translated():
-            request = await api.param_serialize(
-                method,
-                f"{path}/{{name}}" if name else path,
-                path_params={"namespace": namespace, "name": name},
-                query_params=list((query or {}).items()),
-                header_params={"Accept": _JSON, **({"Content-Type": content_type} if body is not None else {})},
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = await api.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
-            answer = await response.read() or b"{}"
-            if response.status not in _SUCCESS:
-                told = _NOT_SHOWN if kind is Kind.SECRET else answer.decode(errors="replace")
-                raise client.ApiException(status=response.status, reason=response.reason, body=told)
-        document: Any = json.loads(answer)
-        return dict(document)
+            try:
+                return await ask(self._kube.api, method, path, query=query, body=body, seconds=_TIMEOUT_SECONDS)
+            except client.ApiException as error:
+                if kind is Kind.SECRET:
+                    error.body = _NOT_SHOWN
+                raise
 
 
 def require_ours(kind: Kind, found: Body | None, wish: Wish) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -18,7 +18,7 @@ import structlog
 from gpuinstance.api.connection import ConnectionStatus
 from gpuinstance.api.reasons import Reason
 from gpuinstance.core.connection import Wish
-from gpuinstance.guard import Guard, Network
+from gpuinstance.guard import Guard
 from gpuinstance.metrics import Metrics
 from gpuinstance.providers.base import Provider
 from gpuinstance.publishing.objects import Objects
@@ -49,7 +49,7 @@ class _Memory:
 class Publisher:
     """Looks after what instances publish. Use one, and close it.
 
-    `pace` is the slow one, in seconds; `allowed` are networks, as in `Guard`, which `guard` replaces; `clock` counts
+    `pace` is the slow one, in seconds; `guard` judges where a Service may lead, and is closed with this; `clock` counts
     seconds.
     """
 
@@ -59,12 +59,11 @@ class Publisher:
         metrics: Metrics,
         *,
         pace: float,
-        allowed: Iterable[Network] = (),
-        guard: Guard | None = None,
+        guard: Guard,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objects = objects
-        self._guard = guard or Guard(allowed=allowed)
+        self._guard = guard
         self._metrics = metrics
         self._pace = pace
         self._clock = clock

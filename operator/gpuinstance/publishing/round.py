@@ -169,7 +169,8 @@ class Round:
             words = f"the host name {host} cannot be resolved; it is tried again"
             self.troubles.append(Trouble(Reason.CONNECTION_NOT_PUBLISHED, words))
         for host, why in places.refused.items():
-            words = f"the Service does not lead to {host}: {why}; see GPUINSTANCE_CONNECTION_ALLOWED_NETWORKS"
+            settings = "GPUINSTANCE_CONNECTION_ALLOWED_NETWORKS and GPUINSTANCE_DENIED_NETWORKS"
+            words = f"the Service does not lead to {host}: {why}; see {settings}"
             self.troubles.append(Trouble(Reason.CONNECTION_ADDRESS_REFUSED, words))
         for wanted in connection.slices(wish, addresses) if hosts else ():
             await self._write(Kind.SLICE, found.pop(wanted.name, None), wanted)

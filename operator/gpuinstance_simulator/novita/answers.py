@@ -89,6 +89,7 @@ def detail(simulation: Simulation, sight: Sight) -> Json:
         },
         "connectComponentJupyter": _jupyter(simulation, sight),
         "connectComponentLog": {"systemLogAddress": "", "instanceLogAddress": "", "isRunning": False},
+        "instancePrice": _price(machine.meter.gpu_rate / order.gpu_count),
         "freeStorageSize": order.rootfs_gb,
         "keepDataDay": KEPT_DATA_DAYS,
     }

@@ -22,12 +22,14 @@ from gpuinstance.config import Settings
 from gpuinstance.core.model import Check
 from gpuinstance.core.snapshot import HealthReport, Probed
 from gpuinstance.credentials import Accounts
+from gpuinstance.handlers import LATELY
 from gpuinstance.kinds import kinds
 from gpuinstance.known import Known, KnownKind
 from gpuinstance.kube import PLURALS, Body, Key, KubeError
 from gpuinstance.metrics import Metrics
+from gpuinstance.noticing import Noticing
 from gpuinstance.observing import Observer
-from gpuinstance.observing_upgrades import UpgradeObserver, upgrade_of
+from gpuinstance.observing_upgrades import UpgradeObserver, paid_upgrade_of, upgrade_of
 from gpuinstance.probes import Prober
 from gpuinstance.providers import hostwinds, novita
 from gpuinstance.providers.base import Provider
@@ -110,9 +112,10 @@ class OperatorProcess:
                 adapter = novita.Novita(key, base_url=base, transport=road, now=clock)
             governor = pressure.governor(adapter.name, Allowance())
             governed = Governed(Metered(Fenced(adapter, lambda: True), metrics.provider_request), governor)
-            return SharedListing(governed, now=clock, monotonic=self._loop.time)
+            return SharedListing(governed, now=clock, monotonic=self._loop.time, changed=noticing.changed)
 
         known = Known()
+        noticing = Noticing(known, lambda key: self._queue.wake(key))  # noqa: PLW0108 - the queue is made later
         bill_stopped = {name for name, can in _CAPABILITIES.items() if can.bills_stopped}
         budgets = Budgets(server, known, bill_stopped=bill_stopped, monotonic=self._loop.time)
         self._accounts = Accounts(server, open_account, shared_namespace=None)
@@ -125,6 +128,7 @@ class OperatorProcess:
             clock=clock,
             known=lambda: known.of_kind(KIND),
             upgrade_of=lambda instance: upgrade_of(known, instance),
+            paid_upgrade_of=lambda instance: paid_upgrade_of(known, instance),
             budgets=budgets,
         )
         upgrades = UpgradeObserver(server, observer, _CAPABILITIES, SETTINGS, clock, known)
@@ -187,7 +191,9 @@ class OperatorProcess:
         while True:
             await asyncio.sleep(SETTINGS.poll_seconds)
             for key in list(self._keys):
-                self._queue.wake(key)
+                within = LATELY * SETTINGS.poll_seconds
+                if not (self._reconciler.is_watched(key) and self._queue.has_seen(key, within=within)):
+                    self._queue.wake(key)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

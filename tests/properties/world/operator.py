@@ -24,7 +24,7 @@ from gpuinstance.known import Known
 from gpuinstance.kube import Key
 from gpuinstance.metrics import Metrics
 from gpuinstance.observing import Observer
-from gpuinstance.observing_upgrades import UpgradeObserver, upgrade_of
+from gpuinstance.observing_upgrades import UpgradeObserver, paid_upgrade_of, upgrade_of
 from gpuinstance.probes import Prober
 from gpuinstance.providers.base import Provider
 from gpuinstance.providers.governing.governed import Governed
@@ -106,6 +106,7 @@ class OperatorProcess:
             clock=clock,
             known=lambda: known.of_kind(KIND),
             upgrade_of=lambda instance: upgrade_of(known, instance),
+            paid_upgrade_of=lambda instance: paid_upgrade_of(known, instance),
         )
         upgrades = UpgradeObserver(server, observer, capabilities, SETTINGS, clock, known)
         self._reconciler = Reconciler(server, kinds(observer, upgrades, metrics, clock), known, metrics)

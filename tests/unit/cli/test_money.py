@@ -30,28 +30,28 @@ def machine(*, provider: str = "novita", mode: str = "OnDemand", price: str | No
 
 STOPPED_NOW = {"phase": "Stopped", "outcome": "Stopped", "stoppedAt": STOPPED}
 ROWS = [
-    ("from the purchase on", machine(), ("running", "1.4", "14.00", "since bought", "1022.00")),
-    ("a restart is no break", machine(startedAt=STARTED), ("running", "1.4", "14.00", "since bought", "1022.00")),
+    ("from the purchase on", machine(), ("running", "1.40", "14.00", "since bought", "1022.00")),
+    ("a restart is no break", machine(startedAt=STARTED), ("running", "1.40", "14.00", "since bought", "1022.00")),
     ("after a stop only the last run is known", machine(stoppedAt=STOPPED, startedAt=STARTED),
-     ("running", "1.4", "0.70", "since last start", "1022.00")),
+     ("running", "1.40", "0.70", "since last start", "1022.00")),
     ("coming up again", machine(phase="Starting", outcome=None, stoppedAt=STOPPED),
-     ("running", "1.4", "-", "-", "1022.00")),
+     ("running", "1.40", "-", "-", "1022.00")),
     ("the stop was of the machine before", machine(stoppedAt="2026-01-01T01:00:00Z"),
-     ("running", "1.4", "14.00", "since bought", "1022.00")),
+     ("running", "1.40", "14.00", "since bought", "1022.00")),
     ("stopped at novita", machine(**STOPPED_NOW), ("disk only", "-", "-", "-", "-")),
     ("gone down by itself", machine(phase="Exited", outcome="Exited", stoppedAt=STOPPED),
      ("disk only", "-", "-", "-", "-")),
     ("stopped at hostwinds", machine(provider="hostwinds", **STOPPED_NOW),
-     ("fully, also while stopped", "1.4", "14.00", "since bought", "1022.00")),
+     ("fully, also while stopped", "1.40", "14.00", "since bought", "1022.00")),
     ("suspended while it ran", machine(phase="Suspended", outcome="Suspended"),
-     ("running", "1.4", "14.00", "since bought", "1022.00")),
+     ("running", "1.40", "14.00", "since bought", "1022.00")),
     ("suspended while it was down", machine(phase="Suspended", outcome="Suspended", stoppedAt=STOPPED),
      ("disk only", "-", "-", "-", "-")),
-    ("paid ahead", machine(mode="Monthly"), ("paid ahead", "1.4", "-", "-", "1022.00")),
+    ("paid ahead", machine(mode="Monthly"), ("paid ahead", "1.40", "-", "-", "1022.00")),
     ("adopted", machine(price=None), ("price not known", "-", "-", "-", "-")),
     ("a price that is none", machine(price="NaN"), ("price not known", "-", "-", "-", "-")),
-    ("nothing bought", instance(phase="Pending"), ("nothing", "0", "-", "-", "0.00")),
-    ("gone", machine(phase="Terminated", outcome=None), ("nothing", "0", "-", "-", "0.00")),
+    ("nothing bought", instance(phase="Pending"), ("nothing", "0.00", "-", "-", "0.00")),
+    ("gone", machine(phase="Terminated", outcome=None), ("nothing", "0.00", "-", "-", "0.00")),
 ]  # fmt: skip
 
 
@@ -76,6 +76,12 @@ def test_money_is_exact() -> None:
     costs = [cost_of(machine(price="0.1", createdAt="2026-01-01T11:00:00Z"), NOW) for _ in range(10)]
     assert (total(costs).hourly, total(costs).accrued) == (Decimal("1.0"), Decimal("1.00"))
     assert not any(isinstance(value, float) for it in costs for value in (it.hourly, it.accrued, it.monthly))
+
+
+def test_an_amount_has_two_places_or_more() -> None:
+    """A column of money reads as one: nothing is `0.00`, as a sum of nothing is, and no place of a price is lost."""
+    shown = [dollars(it) for it in (Decimal(), Decimal("1.4"), Decimal(12), Decimal("0.35"), Decimal("0.01368"), None)]
+    assert shown == ["0.00", "1.40", "12.00", "0.35", "0.01368", "-"]
 
 
 def test_a_clock_that_is_behind_makes_no_negative_amounts() -> None:

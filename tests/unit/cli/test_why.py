@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from string import Formatter
 from typing import Any
 
@@ -13,7 +14,7 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.cli.command import GROUPS
 from gpuinstance.cli.grammar import Grammar
-from gpuinstance.cli.hints import CATEGORY_HINTS, HINTS, NOT_SEEN
+from gpuinstance.cli.hints import CATEGORY_HINTS, FINE, HINTS, NOT_SEEN, NOT_SEEN_YET, Hint
 from gpuinstance.cli.screen import Screen
 from gpuinstance.cli.why import show_why
 from gpuinstance.probes import Category
@@ -108,6 +109,36 @@ def test_what_matters_at_each_moment_is_on_it(make: Callable[[], Object], lines:
     shown = screen_of(make()).splitlines()
     for line in lines:
         assert line in shown, shown
+
+
+@pytest.mark.parametrize(("seconds", "hint"), [(20, NOT_SEEN_YET), (300, NOT_SEEN)])
+def test_what_was_fine_before_a_change_is_not_said_to_be(seconds: int, hint: Hint) -> None:
+    """Right after an edit or a deletion nothing is as the spec asks before the operator has looked."""
+    it: Any = edited(objects.ready, "metadata.generation", 3)
+    for condition in it["status"]["conditions"]:
+        condition["lastTransitionTime"] = (NOW - timedelta(seconds=seconds)).isoformat()
+    shown = screen_of(it)
+    assert "team-a/trainer was Ready before its latest change" in shown
+    assert hint.text in shown
+    assert FINE.text not in shown
+
+
+def test_a_machine_is_not_said_to_be_what_only_the_spec_asks_for() -> None:
+    """Where gpuCount was changed and the machine cannot follow, it does not have as many GPUs."""
+    it: Any = edited(objects.ready, "spec.gpuCount", 8)
+    assert "8 x RTX 4090" in screen_of(it)
+    it["status"]["conditions"][0] |= {"status": "False", "reason": "RecreateRequired"}
+    shown = screen_of(it)
+    assert "8 x" not in shown
+    assert "RTX 4090" in shown
+
+
+def test_a_machine_that_is_gone_says_nothing() -> None:
+    """What it was seen as last is no longer true."""
+    it = edited(objects.ready, "status.phase", "Terminated")
+    shown = screen_of(it)
+    assert "gone from novita; its name there is" in shown
+    assert "novita says" not in shown
 
 
 def edited(make: Callable[[], Object], path: str, value: Any) -> Object:

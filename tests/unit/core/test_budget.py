@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpuinstance.core.budget import LIMIT, Budget, read_limit, spend_of
+from gpuinstance.core.budget import LIMIT, Budget, read_limit, room_of, spend_of
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,36 @@ def test_what_an_instance_counts_for(spec: dict[str, Any], status: dict[str, Any
     """What costs something, or is about to, counts; an unknown price is never nothing."""
     expected = Decimal(amount) if amount is not None else None
     assert spend_of(spec, status, bill_stopped={"hostwinds"}) == expected
+
+
+REPLACING = {"type": "Recreate", "phase": "initiated", "hourlyPrice": "0.50"}
+KEPT: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
+    "it is being replaced by a dearer one": (
+        NOVITA,
+        UP | {"phase": "Terminating", "operation": REPLACING},
+        "0.50",
+    ),
+    "it is gone, and a dearer one is about to be bought": (
+        NOVITA,
+        UP | {"phase": "Creating", "operation": REPLACING | {"phase": "monitoring"}},
+        "0.50",
+    ),
+    "it is being replaced by a cheaper one, and not gone yet": (
+        NOVITA,
+        UP | {"phase": "Terminating", "operation": REPLACING | {"hourlyPrice": "0.20"}},
+        "0.35",
+    ),
+    "it was not replaced by a dearer one": (NOVITA, UP | {"operation": REPLACING | {"phase": "failed"}}, "0.35"),
+    "nobody knows its price, and that of the next one is known": (
+        NOVITA,
+        {"phase": "Terminating", "instance": {"id": "m-1"}, "operation": REPLACING},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "status", "amount"), (COUNTED | KEPT).values(), ids=COUNTED | KEPT)
+def test_how_much_room_an_instance_takes(spec: dict[str, Any], status: dict[str, Any], amount: str | None) -> None:
+    """What it counts for; while it is replaced, what the next machine will cost if that is more."""
+    expected = Decimal(amount) if amount is not None else None
+    assert room_of(spec, status, bill_stopped={"hostwinds"}) == expected

@@ -220,6 +220,19 @@ def test_the_next_look_is_due_when_the_next_round_is() -> None:
     assert apart != pause
 
 
+def test_looks_in_between_put_no_round_off() -> None:
+    """Each of them says what is left of the interval, so that rounds come as often as the spec says."""
+    life = serving(80, interval_seconds=100)
+    first = life.look().requeue_after
+    later = life.look(after=60).requeue_after
+    assert first is not None
+    assert later == first - timedelta(seconds=60)
+    life.sick = frozenset({80})
+    failed = life.look(after=60).requeue_after
+    assert failed == first, "a failed round, with others to follow before anything is made of it"
+    assert life.look(after=40).requeue_after == first - timedelta(seconds=40)
+
+
 def test_a_report_from_before_a_change_never_counts() -> None:
     """The addresses are forgotten with the change, and what answered there says nothing about the new ones."""
     for life in (serving(80), coming_up(80)):

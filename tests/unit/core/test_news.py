@@ -50,6 +50,7 @@ def said(
     return told.with_status(observed_generation=1, **fields).build().status
 
 
+MACHINE = {"id": "m-1", "name": "gpui-demo-trainer-4927d28d-1"}
 UNSEEN = instance().build().status
 READY = said(TRUE, Reason.READY)
 STOPPED = said(FALSE, Reason.STOPPED, outcome=Outcome.STOPPED)
@@ -76,6 +77,14 @@ def test_trouble_is_told_when_it_begins(before: GPUInstanceStatus, reason: Reaso
 def test_what_has_settled_as_wanted_is_no_warning(reason: Reason, outcome: Outcome) -> None:
     """Somebody asked for it."""
     assert news(READY, said(FALSE, reason, outcome=outcome)) == News(reason, str(reason), warning=False)
+
+
+def test_a_deletion_ends_with_what_became_of_the_machine() -> None:
+    """Whoever pays can read from the Events of a namespace when a machine went, and which it was."""
+    before = said(FALSE, Reason.TERMINATING, phase="Terminating", instance=MACHINE)
+    told = news(before, said(FALSE, Reason.TERMINATING, phase="Terminated", instance=MACHINE))
+    assert told is not None
+    assert told.message.endswith(": m-1 (gpui-demo-trainer-4927d28d-1)")
 
 
 STORIES: dict[str, tuple[GPUInstanceStatus, GPUInstanceStatus, tuple[Reason, bool] | None]] = {
@@ -162,6 +171,21 @@ STORIES: dict[str, tuple[GPUInstanceStatus, GPUInstanceStatus, tuple[Reason, boo
         said(FALSE, Reason.STARTING),
         said(FALSE, Reason.HEALTH_CHECKING, spot=Reason.SPOT_RECLAIMING),
         (Reason.SPOT_RECLAIMING, True),
+    ),
+    "the object goes, and its machine has gone before it": (
+        said(FALSE, Reason.TERMINATING, phase="Terminating", instance=MACHINE),
+        said(FALSE, Reason.TERMINATING, phase="Terminated", instance=MACHINE),
+        (Reason.TERMINATING, False),
+    ),
+    "the object goes, and never had a machine": (
+        said(FALSE, Reason.TERMINATING, phase="Terminating"),
+        said(FALSE, Reason.TERMINATING, phase="Terminated"),
+        None,
+    ),
+    "it goes still": (
+        said(FALSE, Reason.TERMINATING, phase="Terminated", instance=MACHINE),
+        said(FALSE, Reason.TERMINATING, phase="Terminated", instance=MACHINE, terminated_at=ago()),
+        None,
     ),
     "what drifted was ready, unready and is ready again": (
         said(FALSE, Reason.HEALTH_CHECK_FAILED, drift=True),

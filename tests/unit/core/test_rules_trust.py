@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,18 @@ def test_blindness_shows_in_synced() -> None:
     synced = decision.status.condition("Synced")
     assert synced is not None
     assert (synced.status, synced.reason) == (ConditionStatus.FALSE, Reason.PROVIDER_UNAVAILABLE)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(10, "10 s"), (90, "90 s"), (300, "5 min"), (420, "7 min")])
+def test_how_long_nothing_was_seen_is_told_in_words(seconds: int, words: str) -> None:
+    """Whatever the settings make of it, it reads like a time."""
+    old = blind_snapshot(READY, last_seen_at=ago(hours=1))
+    limits = replace(old.limits, stale_after=timedelta(seconds=seconds))
+    decision = stay_idle_when_blind(replace(old, limits=limits))
+    assert decision is not None
+    ready = decision.status.condition("Ready")
+    assert ready is not None
+    assert f"could not be observed for {words}: " in ready.message
 
 
 @rows(

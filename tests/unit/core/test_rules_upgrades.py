@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
+from gpuinstance.api.upgrade_status import MachineShape
 from gpuinstance.api.words import BillingMode, Phase, PowerState
-from gpuinstance.core.model import MachineState
+from gpuinstance.core.model import MachineState, Sizes
 from gpuinstance.core.rules.upgrades import take_note_of_upgrade, yield_to_active_upgrade
 from gpuinstance.core.snapshot import FoundUpgrade, Snapshot
 from tests.builders import HOST, OF_HOSTWINDS, InstanceBuilder, instance, machine, snapshot
@@ -94,3 +95,64 @@ def noted(it: Any) -> bool:
 def test_take_note_of_upgrade(given: Snapshot, answer: Answer | None) -> None:
     """What a finished upgrade has made of the machine is written down once, and looked at anew."""
     judge(take_note_of_upgrade, given, answer)
+
+
+SMALL, LARGE = Sizes(2048, 1, 50), Sizes(4096, 2, 100)
+
+
+def failed(of: InstanceBuilder = SERVER, *, state: MachineState = MachineState.RUNNING, **shown: Any) -> Snapshot:
+    """An upgrade from a small to a big plan has failed after it was applied; the machine shows this by now."""
+    upgrade = FoundUpgrade(
+        "bigger",
+        "uid-of-bigger",
+        "m-1",
+        holds=False,
+        hourly_price="0.01918",
+        failed_between=(
+            MachineShape(product_id="402", ram_mb=2048, cpu=1, disk_gb=50, billing_mode=BillingMode.ON_DEMAND),
+            MachineShape(product_id="403", ram_mb=4096, cpu=2, disk_gb=100),
+        ),
+    )
+    server = machine("m-1", state, exposes=(), host=HOST, **shown)
+    return snapshot(of, server, limits=OF_HOSTWINDS, upgrade=upgrade)
+
+
+def priced(price: str | None, product: str = "402") -> Any:
+    """The upgrade is noted with this price of the machine."""
+
+    def check(it: Any) -> bool:
+        recorded = it.instance
+        noted = recorded.priced_by == "uid-of-bigger" and recorded.upgraded_by is None
+        return noted and (recorded.hourly_price, recorded.product_id) == (price, product)
+
+    return waits(Reason.UPGRADING, phase=Phase.RUNNING, status=check)
+
+
+@rows(
+    ("the machine is as it was, and costs what it did", failed(sizes=SMALL, **SAME), priced("0.01368")),
+    ("it has the new sizes all the same, and their price", failed(sizes=LARGE, **BIG), priced("0.01918", "403")),
+    (
+        "so it does where only its sizes tell",
+        failed(sizes=LARGE, product_id="", product_name="", billing_mode=None),
+        priced("0.01918", "402"),
+    ),
+    (
+        "somebody has made something else of it, at a price that nobody knows",
+        failed(sizes=Sizes(8192, 4, 200), **SAME | {"product_id": "404", "product_name": "Huge"}),
+        priced(None, "404"),
+    ),
+    ("it is not up", failed(state=MachineState.STOPPED, sizes=SMALL, **SAME), SILENT),
+    (
+        "it is noted already",
+        failed(SERVER.with_status(instance=RECORDED | {"priced_by": "uid-of-bigger"}), sizes=SMALL, **SAME),
+        SILENT,
+    ),
+)
+def test_take_note_of_failed_upgrade(given: Snapshot, answer: Answer | None) -> None:
+    """What a machine costs after a failure is told by what it is now; the spec stays what is compared with."""
+    judge(take_note_of_upgrade, given, answer)
+
+
+def test_a_failed_upgrade_holds_nothing_else_up() -> None:
+    """What somebody changes at the provider is told meanwhile, as without it."""
+    assert not failed(sizes=SMALL, **SAME).is_being_upgraded

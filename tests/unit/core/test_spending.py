@@ -11,7 +11,7 @@ import pytest
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Operation
 from gpuinstance.api.words import BillingMode, OperationPhase, OperationType, Outcome, Phase, PowerState
-from gpuinstance.core.budget import Budget
+from gpuinstance.core.budget import Budget, room_of
 from gpuinstance.core.decide import decide
 from gpuinstance.core.decision import Create, Delete, Need, Start
 from gpuinstance.core.model import MachineState
@@ -152,6 +152,44 @@ def test_what_fits_is_bought_and_counts_from_its_intent_on() -> None:
 def test_recreate_on_token(given: Snapshot, answer: Answer | None) -> None:
     """A machine is not removed for one that may not be bought."""
     judge(recreate_on_token, given, answer)
+
+
+def test_a_replacement_counts_at_its_own_price_before_the_old_machine_goes() -> None:
+    """From the saved intent on nobody else can take the room that the new machine needs, and it is kept for it while
+    the old one goes, also if that takes a second call.
+    """
+    dearer = order(hourly_price=Decimal("0.50"))
+    decision = recreate_on_token(snapshot(RUNNING.asking_recreate("a"), machine(), plan=dearer, **room("1")))
+    assert decision is not None
+    assert decision.status.operation is not None
+    assert decision.status.operation.hourly_price == "0.5"
+    assert _counts(decision.status) == Decimal("0.5")
+    later = NOW + timedelta(minutes=5)
+    going = RUNNING.asking_recreate("a").after(decision.status)
+    again = recreate_on_token(snapshot(going, machine(), at=later))
+    assert again is not None
+    assert (again.action, _counts(again.status)) == (Delete("m-1"), Decimal("0.5"))
+
+
+@pytest.mark.parametrize(("cap", "limit", "reason"), [("0.40", "9", Reason.PRICE_ABOVE_LIMIT), ("9", "0.40", EXCEEDED)])
+@pytest.mark.parametrize("state", [MachineState.RUNNING, MachineState.STOPPED])
+def test_what_would_be_refused_afterwards_is_refused_before(
+    cap: str, limit: str, reason: Reason, state: MachineState
+) -> None:
+    """By the cap and by the budget alike, with the price of now, whatever the old machine costs: nothing is removed."""
+    here = capped(RUNNING, cap).asking_recreate("a")
+    dearer = order(hourly_price=Decimal("0.50"))
+    decision = decide(snapshot(here, machine(state=state), plan=dearer, **room(limit)))
+    assert decision.action is None
+    ready = decision.status.condition("Ready")
+    assert ready is not None
+    assert ready.reason == reason
+    assert decision.status.operation is None
+
+
+def _counts(status: Any) -> Decimal | None:
+    saved = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return room_of({"provider": "novita"}, saved, bill_stopped=())
 
 
 LOST = RUNNING.with_spec(recovery={"policy": "Recreate"})

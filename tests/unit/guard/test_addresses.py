@@ -63,6 +63,13 @@ def test_a_denied_network_wins_over_everything() -> None:
     assert guard.refusal(ip_address("10.96.0.1")) == "address in a denied range"
     assert guard.refusal(ip_address("1.1.1.1")) == "address in a denied range"
     assert guard.refusal(ip_address("::ffff:1.1.1.1")) == "address in a denied range"
+    assert guard.refusal(ip_address("64:ff9b::101:101")) == "address in a denied range"
+
+
+def test_a_denied_network_wins_over_an_exception_within_it() -> None:
+    """The more specific one does not win: what must never be reached is not opened by a line elsewhere."""
+    guard = Guard(allowed=[ip_network("10.96.7.0/24")], denied=[ip_network("10.96.0.0/12")])
+    assert guard.refusal(ip_address("10.96.7.1")) == "address in a denied range"
 
 
 @pytest.mark.parametrize(

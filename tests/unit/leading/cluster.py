@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, cast
 
 from gpuinstance.kube import Body, Conflict, KubeError, Vanished
@@ -37,14 +38,37 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class Cluster:
-    """The API server, with one Lease or none."""
+NAME = "lease"
 
-    def __init__(self) -> None:
-        self.lease: Body | None = None
+
+class Cluster:
+    """The API server, with Leases by their names; most tests know one of them, or none."""
+
+    def __init__(self, clock: Callable[[], float] = now) -> None:
+        self._clock = clock
+        self.leases: dict[str, Body] = {}
         self.writes: list[tuple[float, str]] = []
         """When who wrote."""
+        self.prefix = ""
+        """What versions begin with."""
         self._version = 0
+
+    def set_version(self, version: int) -> None:
+        """Go on with this version, as a store that was restored from a backup; all objects get one of that time."""
+        self._version = version
+        for lease in self.leases.values():
+            lease["metadata"]["resourceVersion"] = str(version)
+
+    @property
+    def lease(self) -> Body | None:
+        """The one Lease."""
+        return self.leases.get(NAME)
+
+    @lease.setter
+    def lease(self, lease: Body | None) -> None:
+        self.leases.pop(NAME, None)
+        if lease is not None:
+            self.leases[NAME] = lease
 
     @property
     def record(self) -> Body:
@@ -52,39 +76,58 @@ class Cluster:
         assert self.lease is not None
         return dict(self.lease["spec"])
 
-    def read(self) -> Body | None:
+    def read(self, name: str = NAME) -> Body | None:
         """Answer a GET."""
-        return None if self.lease is None else {**self.lease, "spec": dict(self.lease["spec"])}
+        return copy.deepcopy(self.leases.get(name))
 
-    def write(self, spec: Body, version: str | None, writer: str) -> Body:
+    def read_all(self) -> list[Body]:
+        """Answer a GET of the list."""
+        return copy.deepcopy(list(self.leases.values()))
+
+    def write(
+        self, spec: Body, version: str | None, writer: str, name: str = NAME, notes: Mapping[str, str] | None = None
+    ) -> Body:
         """Answer a POST (without a version) or a PUT. Raises Conflict, Vanished."""
-        current = None if self.lease is None else self.lease["metadata"]["resourceVersion"]
+        before = self.leases.get(name)
+        current = None if before is None else before["metadata"]["resourceVersion"]
         if current is None and version is not None:
             raise Vanished("Not Found")
         if version != current:
             raise Conflict("Conflict")
         self._version += 1
-        self.writes.append((now(), writer))
-        self.lease = {"metadata": {"resourceVersion": str(self._version), "labels": {"a": "b"}}, "spec": spec}
-        return {**self.lease, "spec": dict(spec)}
+        self.writes.append((self._clock(), writer))
+        annotations = {} if before is None else before["metadata"]["annotations"]
+        metadata = {
+            "name": name,
+            "resourceVersion": f"{self.prefix}{self._version}",
+            "labels": {"a": "b"},
+            "annotations": {**annotations, **(notes or {})},
+        }
+        self.leases[name] = {"metadata": metadata, "spec": dict(spec)}
+        return copy.deepcopy(self.leases[name])
 
 
 class Road:
     """How one candidate reaches the cluster: what LeaseStore does, with trouble on the way."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, lease: str = NAME) -> None:
         self.cluster = cluster
         self.name = name
+        self.lease = lease
         self.lasting = 0.01
         """Seconds that a request takes."""
         self.loses_answers = False
+        self.way_back = 0.0
+        """Seconds that an answer takes beside."""
         self.error: Exception | None = None
         """What every request ends with."""
+        self.list_error: Exception | None = None
+        """What lists end with."""
         self.requests = 0
         self.closed = False
 
     def __str__(self) -> str:
-        return "here/lease"
+        return f"here/{self.lease}"
 
     async def _travel(self) -> None:
         self.requests += 1
@@ -95,19 +138,30 @@ class Road:
     async def read(self) -> Body | None:
         """See LeaseStore."""
         await self._travel()
-        return self.cluster.read()
+        return self.cluster.read(self.lease)
 
-    async def create(self, spec: Body) -> Body:
+    async def read_all(self) -> list[Body]:
         """See LeaseStore."""
         await self._travel()
-        return await self._answer(self.cluster.write(spec, None, self.name))
+        if self.list_error is not None:
+            raise self.list_error
+        found = self.cluster.read_all()
+        await asyncio.sleep(self.way_back)
+        return found
 
-    async def replace(self, lease: Body, spec: Body) -> Body:
+    async def create(self, spec: Body, notes: Mapping[str, str]) -> Body:
         """See LeaseStore."""
         await self._travel()
-        return await self._answer(self.cluster.write(spec, lease["metadata"]["resourceVersion"], self.name))
+        return await self._answer(self.cluster.write(spec, None, self.name, self.lease, notes))
+
+    async def replace(self, lease: Body, spec: Body, notes: Mapping[str, str]) -> Body:
+        """See LeaseStore."""
+        await self._travel()
+        version = lease["metadata"]["resourceVersion"]
+        return await self._answer(self.cluster.write(spec, version, self.name, self.lease, notes))
 
     async def _answer(self, body: Body) -> Body:
+        await asyncio.sleep(self.way_back)
         if self.loses_answers:
             raise KubeError("API server cannot be reached: ServerDisconnectedError")
         return body

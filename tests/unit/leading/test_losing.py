@@ -209,3 +209,46 @@ async def test_never_two_whatever_happens() -> None:
             case _:
                 it.road.error, it.road.loses_answers, it.road.lasting = None, False, 0.01
     assert len(led) > 10
+
+
+@in_virtual_time
+async def test_a_term_that_was_interrupted_is_not_renewed() -> None:
+    """The process stood still right before it. Nobody has taken its Lease, but others may have had their turn."""
+    cluster = Cluster()
+    one = Candidate(cluster, "one")
+    await one.election.acquire()
+    requests, one.clock.ahead = one.road.requests, TIMES.deadline + 0.1
+    assert not await one.election._attempt(5)
+    assert one.road.requests == requests, "not even asked for"
+    assert not one.acts
+
+
+@in_virtual_time
+async def test_a_renewal_that_is_answered_too_late_is_none() -> None:
+    """It stood still while the answer was on its way: what was over stays over."""
+    cluster = Cluster()
+    one = Candidate(cluster, "one")
+    await one.election.acquire()
+    await asyncio.sleep(TIMES.deadline - 1)
+    renewing = asyncio.create_task(one.election._attempt(5))
+    await asyncio.sleep(0.005)
+    one.clock.ahead = 3
+    assert not await renewing
+    assert not one.acts
+
+
+@in_virtual_time
+async def test_the_end_of_a_renewal_that_was_cut_short_is_released_too() -> None:
+    """The write arrived and its answer was not waited for: the version that is known is old."""
+    cluster = Cluster()
+    one = Candidate(cluster, "one")
+    await one.election.acquire()
+    one.road.way_back = 0.5
+    renewing = asyncio.create_task(one.election._attempt(5))
+    await asyncio.sleep(0.1)
+    assert cluster.writes[-1][0] == pytest.approx(now(), abs=0.1)
+    renewing.cancel()
+    await asyncio.gather(renewing, return_exceptions=True)
+    one.road.way_back = 0.0
+    await one.election.release()
+    assert cluster.record["holderIdentity"] == ""

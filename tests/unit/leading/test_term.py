@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
 
+from gpuinstance.core.division import Division
 from gpuinstance.leading.leadership import Leadership
 from gpuinstance.leading.term import lead
 
@@ -21,13 +23,20 @@ class Office:
     """A leadership that goes as the test says, with a diary."""
 
     leads = False
+    shares = 1
 
     def __init__(self) -> None:
+        self.division = Division()
+        self.changed: Callable[[], None] = lambda: None
         self.diary: list[str] = []
         self.elected, self.lost, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.error: Exception | None = None
 
     def holds_now(self) -> bool:
+        """See Leadership."""
+        return self.leads
+
+    def owns(self, namespace: str, name: str) -> bool:
         """See Leadership."""
         return self.leads
 

@@ -72,6 +72,15 @@ def test_who_waits_for_a_person_says_why() -> None:
     assert scrape.value("instances_stalled", reason="Unauthorized") is None
 
 
+def test_who_costs_more_than_the_spec_allows_is_counted() -> None:
+    """By the reason of Synced, for as long as it says so."""
+    dear = condition("Synced", "False", "ChargedAboveLimit")
+    other = condition("Synced", "False", "DriftDetected")
+    scrape = Scrape(*(instance("a", "Ready", conditions=[it]) for it in (dear, dear, other)), instance("b", "Ready"))
+    assert scrape.value("instances_charged_above_limit", namespace="a") == 2
+    assert scrape.value("instances_charged_above_limit", namespace="b") == 0
+
+
 def test_only_what_is_billed_has_a_price() -> None:
     """What is up or coming up counts; what is down counts only where the provider bills it all the same."""
     scrape = Scrape(instance("a", "Ready", "0.35"), instance("a", "Starting", "1.4"), instance("b", "Stopped", "9"))

@@ -73,13 +73,14 @@ def test_ages_and_depths_are_asked_for() -> None:
     metrics.show_queue_depth(lambda: 7)
     metrics.show_watch_age(lambda: 1.5)
     metrics.show_standstill(lambda: 2.5)
-    metrics.show_leader(lambda: True)
+    metrics.show_leader(lambda: True, shard="1-of-3", shards=3)
     metrics.show_observation_ages(lambda: {"novita": 12.0})
     metrics.show_build("1.2.3", "3.11.9")
     assert value(metrics, "queue_depth") == 7
     assert value(metrics, "watch_age_seconds") == 1.5
     assert value(metrics, "standstill_seconds") == 2.5
-    assert value(metrics, "leader") == 1
+    assert value(metrics, "leader", shard="1-of-3") == 1
+    assert value(metrics, "shards") == 3
     assert value(metrics, "observation_age_seconds", provider="novita") == 12
     assert value(metrics, "build_info", version="1.2.3", python="3.11.9") == 1
 

@@ -62,7 +62,7 @@ class Desk:
         """Return a postman who knows nothing, as after a restart."""
         return Postman(
             self, self.read, may_send=lambda: self.leads, news=self.heard.append, record=self.results.append,
-            jitter=lambda: 1.0, most_at_once=16,
+            jitter=lambda: 1.0, most_at_once=32,
         )  # fmt: skip
 
     async def send(self, url: str, letter: Letter, secrets: Sequence[bytes]) -> Outcome:

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from gpuinstance.guard import Guard
 from gpuinstance.notify import Deliverer, Letter, Result
 from gpuinstance.notify.signing import secrets_in
 from tests.webhooks import DROP, OK, Answer, Receiver, secret
@@ -31,7 +32,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 async def deliverer() -> AsyncIterator[Deliverer]:
     """One that may reach this machine, and waits for half a second."""
-    deliverer = Deliverer(clock=clock, allowed=[ip_network("127.0.0.0/8")], timeout=0.5)
+    deliverer = Deliverer(clock=clock, guard=Guard(allowed=[ip_network("127.0.0.0/8")]), timeout=0.5)
     yield deliverer
     await deliverer.aclose()
 
@@ -136,7 +137,7 @@ async def test_a_receiver_that_is_silent_is_given_up_in_time(deliverer: Delivere
 )
 async def test_what_is_not_public_is_never_called(url: str) -> None:
     """Refused before a socket exists; the words quote nothing of what may be a secret."""
-    deliverer = Deliverer(clock=clock)
+    deliverer = Deliverer(clock=clock, guard=Guard())
     try:
         outcome = await deliverer.send(url, LETTER, secrets_in(secret()))
     finally:

@@ -52,12 +52,21 @@ def test_what_is_known_of_addresses_is_bounded() -> None:
 def test_a_place_is_handed_on_to_who_waits() -> None:
     """In order; and given back once nobody waits."""
     doors: Doors[str] = Doors(most=2)
-    assert [doors.enter("h", name) for name in "abcd"] == [True, True, False, False]
-    assert doors.enter("other", "e")
+    assert [doors.enter("h", name, "ml") for name in "abcd"] == [True, True, False, False]
+    assert doors.enter("other", "e", "ml")
     assert doors.leave("h") == "c"
     assert doors.leave("h") == "d"
     assert doors.leave("h") is None
-    assert doors.enter("h", "f")
-    assert not doors.enter("h", "g")
+    assert doors.enter("h", "f", "ml")
+    assert not doors.enter("h", "g", "ml")
     assert [doors.leave("h") for _ in range(3)] == ["g", None, None]
-    assert [doors.enter("h", name) for name in "xyz"] == [True, True, False]
+    assert [doors.enter("h", name, "ml") for name in "xyz"] == [True, True, False]
+
+
+def test_places_are_handed_on_in_turns() -> None:
+    """A namespace of which many wait gets one, then each of the others gets one."""
+    doors: Doors[str] = Doors(most=1)
+    assert doors.enter("h", "first", "a")
+    for name, namespace in (("a1", "a"), ("a2", "a"), ("a3", "a"), ("b1", "b"), ("b2", "b"), ("c1", "c")):
+        assert not doors.enter("h", name, namespace)
+    assert [doors.leave("h") for _ in range(7)] == ["a1", "b1", "c1", "a2", "b2", "a3", None]

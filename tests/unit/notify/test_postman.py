@@ -245,14 +245,14 @@ def test_one_slow_host_leaves_places_for_the_others(desk: Desk) -> None:
 
 
 def test_deliveries_under_way_are_bounded(desk: Desk) -> None:
-    """However many objects and hosts there are."""
+    """However many objects, hosts and namespaces there are."""
     desk.seconds = 1
     for number in range(100):
         to = destination(url=f"https://host-{number}.example/x")
-        desk.carry("a", subject=Subject("GPUInstance", "ml", f"i-{number}", str(number)), to=to)
+        desk.carry("a", subject=Subject("GPUInstance", f"team-{number % 5}", f"i-{number}", str(number)), to=to)
     desk.wait(60)
     assert len(desk.tries) == 100
-    assert desk.most_at_once == 16
+    assert desk.most_at_once == 32
 
 
 def test_who_waits_at_a_door_and_is_forgotten_keeps_nobody_waiting(desk: Desk) -> None:

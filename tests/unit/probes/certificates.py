@@ -43,10 +43,28 @@ def _signed(
         .not_valid_before(now - 3 * _DAY)
         .not_valid_after(now - _DAY if expired else now + _DAY)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        # From Python 3.13 on, clients are strict about RFC 5280: keys are named, and an authority says that it is one.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_usage(ca=ca), critical=True)
     )
     if host:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
     return builder.sign(signer, hashes.SHA256())
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def trusting() -> ssl.SSLContext:

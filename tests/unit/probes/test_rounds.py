@@ -13,6 +13,7 @@ from gpuinstance import __version__
 from gpuinstance.api.words import PortProtocol
 from gpuinstance.core.model import Check
 from gpuinstance.core.snapshot import Probed
+from gpuinstance.guard import Guard
 from gpuinstance.probes import Prober
 from gpuinstance.probes.asking import http_url
 from tests.unit.probes.conftest import NOW, Patient, http_check, quick, url_check
@@ -193,7 +194,7 @@ async def test_the_process_has_a_bounded_number_of_checks_on_the_wire() -> None:
         now -= 1
         writer.write(http())
 
-    prober = Prober(clock=lambda: NOW, allowed=[ip_network("127.0.0.0/8")], limit=2)
+    prober = Prober(clock=lambda: NOW, guard=Guard(allowed=[ip_network("127.0.0.0/8")]), limit=2)
     async with serving(counts) as port:
         checks = [Check(number, PortProtocol.HTTP, f"http://{HOST}:{port}") for number in range(1, 6)]
         reports = await asyncio.gather(*(prober.check(checks, quick()) for _ in range(3)))
@@ -212,7 +213,7 @@ async def test_a_round_has_a_deadline_and_keeps_what_it_found() -> None:
         tries += 1
         await (answers if tries == 1 else hangs)(reader, writer)
 
-    prober = Prober(clock=lambda: NOW, allowed=[ip_network("127.0.0.0/8")], jitter=lambda: 1)
+    prober = Prober(clock=lambda: NOW, guard=Guard(allowed=[ip_network("127.0.0.0/8")]), jitter=lambda: 1)
     settings = quick(timeout_seconds=50, retry_attempts=5, retry_delay_seconds=0.001, max_wait_seconds=0.3)
     async with serving(first_bad_then_silent) as port:
         report = await prober.check([http_check(port)], settings)
@@ -246,7 +247,7 @@ class Silent:
 
 async def test_a_check_that_never_got_its_turn_says_so() -> None:
     """The application is not blamed for the operator's own crowd."""
-    prober = Prober(clock=lambda: NOW, allowed=[ip_network("127.0.0.0/8")], limit=1)
+    prober = Prober(clock=lambda: NOW, guard=Guard(allowed=[ip_network("127.0.0.0/8")]), limit=1)
     silent = Silent()
     async with serving(silent) as port:
         crowd = asyncio.ensure_future(prober.check([http_check(port)], quick(timeout_seconds=60, max_wait_seconds=60)))
@@ -273,7 +274,7 @@ async def test_cancellation_ends_a_round_at_once(patient: Patient) -> None:
 async def test_the_moment_of_a_report_is_when_it_began() -> None:
     """Each answer is at least that fresh."""
     moments = iter([datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)])
-    prober = Prober(clock=lambda: next(moments))
+    prober = Prober(clock=lambda: next(moments), guard=Guard())
     report = await prober.check([url_check(None)], quick())
     assert report.checked_at == datetime(2026, 1, 1, tzinfo=UTC)
     await prober.aclose()

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gpuinstance.api.words import BillingMode
 from gpuinstance.core.model import Machine, MachineState, Sizes
 from gpuinstance.providers.hostwinds.wire import IdAnswer, ListAnswer, ServerAnswer
 
@@ -63,7 +62,6 @@ def test_a_full_answer() -> None:
         product_id="402",
         product_name="VPS 1 CPU 2 GB",
         region="1",
-        billing_mode=BillingMode.ON_DEMAND,
         image="Ubuntu 22.04",
         created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         started_at=datetime(2026, 1, 2, 3, 6, 10, tzinfo=UTC),

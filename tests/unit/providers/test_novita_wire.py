@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -69,6 +70,27 @@ def test_a_full_answer() -> None:
         started_at=datetime(2026, 1, 15, 0, 1, 0, tzinfo=UTC),
         stopped_at=None,
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "gpus", "raw", "price"),
+    [
+        ("onDemand", "2", "175000", "3.5"),
+        ("onDemand", "1", 35000, "0.35"),
+        ("onDemand", "1", "0", None),
+        ("onDemand", "1", "", None),
+        ("onDemand", "1", "-1", None),
+        ("onDemand", None, "35000", None),
+        ("onDemand", "1", "cheap", None),
+        ("spot", "1", "35000", None),
+        ("monthly", "1", "35000", None),
+        ("", "1", "35000", None),
+    ],
+)
+def test_the_price_of_a_machine(mode: str, gpus: object, raw: object, price: str | None) -> None:
+    """Of one GPU, in its unit. Which price is meant is known for a machine that is paid by the hour only."""
+    expected = Decimal(price) if price is not None else None
+    assert parse(billingMode=mode, gpuNum=gpus, instancePrice=raw).hourly_price == expected
 
 
 def test_secrets_in_an_answer_are_dropped() -> None:

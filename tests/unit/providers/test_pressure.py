@@ -82,3 +82,40 @@ async def test_a_scrape_shows_it_all() -> None:
     assert value("provider_budget_tokens") == pytest.approx(95)
     assert value("provider_wait_seconds_count", lane="polls") == 5
     assert value("provider_calls_refused_total", reason="CircuitOpen") == 2
+
+
+@pytest.mark.parametrize("whole", [Allowance(), Allowance(rate=2, burst=20, concurrency=20), Allowance(concurrency=3)])
+@pytest.mark.parametrize("shares", [1, 2, 3, 5, 7])
+def test_the_parts_are_no_more_than_the_whole(whole: Allowance, shares: int) -> None:
+    """What several leaders may do together is what one might do alone, as long as there is a part for each."""
+    part = whole.share(shares)
+    assert part.rate * shares <= whole.rate * 1.000001
+    assert part.burst * shares <= whole.burst * 1.000001
+    if shares <= whole.concurrency:
+        assert part.concurrency * shares <= whole.concurrency
+    assert (part.patience, part.queue) == (whole.patience, whole.queue)
+    assert whole.share(1) == whole
+
+
+def test_nobody_is_left_without_a_call() -> None:
+    """One at a time, and a request every few seconds, whatever the number of shards; never more than the whole."""
+    part = Allowance(rate=2, burst=20, concurrency=20).share(64)
+    assert (part.rate, part.burst, part.concurrency) == (0.2, 1.0, 1)
+    assert Allowance(rate=0.1).share(3).rate == 0.1
+
+
+async def test_accounts_follow_the_number_of_leaders() -> None:
+    """Those in use and those opened later; what was saved up beyond the part is lost, and comes back slowly."""
+    clock = Clock()
+    pressure = Pressure(Metrics(), monotonic=clock)
+    before = pressure.governor("novita", ALLOWANCE)
+    pressure.divide(4)
+    after = pressure.governor("novita", ALLOWANCE)
+    assert (before.tokens, after.tokens) == (25, 25)
+    await use(before, times=5)
+    clock.now += 4
+    assert before.tokens == pytest.approx(21), "a quarter of a request a second"
+    pressure.divide(1)
+    assert before.tokens == pytest.approx(21)
+    clock.now += 1000
+    assert (before.tokens, after.tokens) == (100, 100)

@@ -12,7 +12,7 @@ import importlib
 import inspect
 import pkgutil
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,14 +20,14 @@ import pytest
 
 from gpuinstance import providers
 from gpuinstance.api.words import BillingMode
-from gpuinstance.core.model import Order, Software
+from gpuinstance.core.model import Listing, Machine, Order, Software
 from gpuinstance.providers.base import OutOfCapacity, Provider, Unavailable
 from gpuinstance.providers.fence import Fenced
 from gpuinstance.providers.governing.governed import Governed
 from gpuinstance.providers.governing.governor import Allowance, Governor
 from gpuinstance.providers.wrappers import Metered, SharedListing, Wrapper
 from tests.unit.providers.governing import Notebook
-from tests.unit.providers.protocol import ATTRIBUTES, CALLS, METHODS, Adapter, call, given
+from tests.unit.providers.protocol import ATTRIBUTES, CALLS, MACHINE, METHODS, NOW, Adapter, call, given
 
 SOFTWARE = Software("nginx", env=(("TOKEN", "canary"),))
 ORDER = Order(
@@ -176,6 +176,38 @@ async def test_a_thousand_resources_make_one_of_each_request() -> None:
         "list_products",
         "list_regions",
     ]
+
+
+async def test_what_a_listing_shows_otherwise_is_told() -> None:
+    """Machines that came, changed or went, once for each listing; the first one is news to nobody."""
+    adapter, told = Adapter(), list[Collection[Machine]]()
+    one, two, three = (replace(MACHINE, id=it) for it in ("1", "2", "3"))
+    adapter.results["list_machines"] = Listing((one, two), NOW)
+    shared = SharedListing(adapter.provider(), changed=told.append)
+    await shared.list_machines()
+    await shared.list_machines()
+    assert told == []
+    changed = replace(two, word="stopped")
+    adapter.results["list_machines"] = Listing((changed, three), NOW)
+    await shared.list_machines()
+    await shared.list_machines()
+    assert told == [(changed, three, one)]
+
+
+async def test_an_old_or_failed_listing_is_not_fresh() -> None:
+    """Whoever relies on being woken by changes must not rely on a provider that is silent."""
+    adapter, seconds = Adapter(), [0.0]
+    shared = SharedListing(adapter.provider(), monotonic=lambda: seconds[0])
+    assert not shared.is_fresh(60)
+    await shared.list_machines()
+    seconds[0] = 59
+    assert shared.is_fresh(60)
+    seconds[0] = 60
+    assert not shared.is_fresh(60)
+    adapter.fails = Unavailable("down")
+    with pytest.raises(Unavailable):
+        await shared.listing(max_age=60)
+    assert not shared.is_fresh(60)
 
 
 async def test_the_catalogue_is_shared_for_a_moment_only() -> None:

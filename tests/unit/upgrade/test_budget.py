@@ -87,6 +87,12 @@ OLD, NEW = Decimal("0.0137"), Decimal("0.01918")
         pytest.param(SUCCEEDED, {"upgraded_by": UPGRADE_UID}, OLD, id="then the instance's own price counts"),
         pytest.param(SUCCEEDED, {"id": "m-2"}, OLD, id="the machine was replaced"),
         pytest.param(FAILED | {"applied_at": NOW}, {}, NEW, id="it failed, and the machine may have changed"),
+        pytest.param(
+            FAILED | {"applied_at": NOW},
+            {"priced_by": UPGRADE_UID},
+            OLD,
+            id="its instance has looked at it since",
+        ),
         pytest.param(FAILED, {}, OLD, id="it failed before anything was changed"),
         pytest.param(
             FAILED | {"applied_at": NOW, "phase": UpgradePhase.REVERTED}, {}, OLD, id="the machine is as it was"

@@ -11,7 +11,7 @@ import pytest
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade import UPGRADE_KIND, InstanceUpgrade
-from gpuinstance.api.upgrade_words import CallPhase, UpgradeOutcome
+from gpuinstance.api.upgrade_words import CallPhase, UpgradeOutcome, UpgradePhase
 from gpuinstance.api.v1alpha1 import KIND
 from gpuinstance.api.words import BillingMode, ProviderName
 from gpuinstance.config import Settings
@@ -327,6 +327,8 @@ async def test_what_has_begun_waits_for_nobody() -> None:
 # ------------------------------------------------------------------------------------------------- for the instance
 
 SUCCEEDED: dict[str, Any] = {"outcome": UpgradeOutcome.SUCCEEDED, "completed_at": ago(minutes=1)}
+FAILED = FIRST.resizing().with_status(outcome=UpgradeOutcome.FAILED, completed_at=NOW)
+PRICED = {"product_id": "5", "hourly_price": "0.01918"}
 
 
 @pytest.mark.parametrize(
@@ -344,7 +346,11 @@ SUCCEEDED: dict[str, Any] = {"outcome": UpgradeOutcome.SUCCEEDED, "completed_at"
             [FIRST.kept().with_status(**SUCCEEDED), SECOND.kept().with_status(**{**SUCCEEDED, "completed_at": NOW})],
             ("second", False),
         ),
-        ([FIRST.resizing().with_status(outcome=UpgradeOutcome.FAILED, completed_at=NOW)], None),
+        ([FAILED], None),
+        ([FAILED.with_status(target=PRICED)], ("first", False)),
+        ([FAILED.with_status(target=PRICED, phase=UpgradePhase.REVERTED)], None),
+        ([FAILED.with_status(target=PRICED, applied_at=None)], None),
+        ([FAILED.with_status(target=PRICED), SECOND.kept().with_status(**SUCCEEDED)], ("second", False)),
     ],
     ids=[
         "none",
@@ -356,17 +362,39 @@ SUCCEEDED: dict[str, Any] = {"outcome": UpgradeOutcome.SUCCEEDED, "completed_at"
         "one that succeeded",
         "one that holds before one that succeeded",
         "the last that succeeded",
-        "one that failed",
+        "one that failed at no price",
+        "one that failed and may have changed what the machine costs",
+        "one that was taken back",
+        "one that failed before anything was changed",
+        "one that succeeded, and has to be noted before one that failed",
     ],
 )
 def test_which_upgrade_concerns_an_instance(upgrades: list[UpgradeBuilder], expected: tuple[str, bool] | None) -> None:
-    """The one that holds its machine, else the last one that succeeded on it."""
+    """The one that holds its machine, else the last one that has made something of it and is not noted yet."""
     known = Known()
     for of in upgrades:
         body = stored(of)
         known.see(Key.of(body), body)
     found = upgrade_of(known, renting().build())
     assert (found and (found.name, found.holds)) == expected
+
+
+def test_what_failed_is_shown_until_it_is_noted() -> None:
+    """After that the last one that succeeded is what concerns the instance, as before."""
+    known = Known()
+    for of in (FAILED.with_status(target=PRICED), SECOND.kept().with_status(**SUCCEEDED)):
+        body = stored(of)
+        known.see(Key.of(body), body)
+    here = renting().build()
+    recorded = here.status.instance
+    assert recorded is not None
+    names = []
+    for noted in ({"upgraded_by": "second-uid"}, {"upgraded_by": "second-uid", "priced_by": "first-uid"}):
+        status = here.status.model_copy(update={"instance": recorded.model_copy(update=noted)})
+        found = upgrade_of(known, here.model_copy(update={"status": status}))
+        assert found is not None
+        names.append((found.name, found.failed_between is not None))
+    assert names == [("first", True), ("second", False)]
 
 
 def test_an_upgrade_of_another_machine_or_object_is_none_of_its_business() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade_words import CallPhase, CallType, UpgradePhase
@@ -109,6 +110,17 @@ def sent(seconds: float, phase: CallPhase = CallPhase.INITIATED, **more: object)
 def test_find_order(given: UpgradeSnapshot, answer: Answer) -> None:
     """The unknown outcome of an order is resolved by looking, for longer than it could stay hidden."""
     judge(given, answer.by("find_order"))
+
+
+def test_nobody_is_asked_to_pay_nothing() -> None:
+    """An invoice of 0 USD is noted and settled at once: there is no moment at which a person is waited for."""
+    given = look(sent(5, ACCEPTED), server(), order=replace(OURS, total=Decimal("0.00")))
+
+    def is_noted(status: Any) -> bool:
+        free = status.order.total == "0.00" and status.ordered_at == NOW
+        return free and status.paid_at == NOW and status.condition("ActionRequired") is None
+
+    judge(given, waits(Reason.PAID, status=is_noted).by("find_order"))
 
 
 def test_a_price_step_is_checked_again_on_the_invoice() -> None:

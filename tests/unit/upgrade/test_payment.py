@@ -21,6 +21,7 @@ AWAITING = upgrade().awaiting_payment()
 OVERDUE = upgrade().awaiting_payment(since=ago(hours=72))
 COSTLY = replace(OURS, total=Decimal("4.01"))
 NAMELESS = replace(OURS, total=None)
+FREE = replace(OURS, total=Decimal("0.00"))
 
 
 def is_paid(status: object) -> bool:
@@ -39,6 +40,26 @@ def is_paid(status: object) -> bool:
         "the provider says that it is paid",
         look(AWAITING, server(), order=PAID),
         waits(Reason.PAID, phase=UpgradePhase.APPLYING, status=is_paid).saying("says the provider"),
+    ),
+    (
+        "there is nothing to be paid, as for a smaller plan",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=FREE),
+        waits(Reason.PAID, phase=UpgradePhase.APPLYING, status=is_paid).saying("416 is of 0 USD: nothing is to be"),
+    ),
+    (
+        "also when such an order is no longer shown",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=False),
+        waits(Reason.PAID, status=is_paid),
+    ),
+    (
+        "what has become of the invoice since is what counts",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=OURS),
+        holds(Reason.AWAITING_PAYMENT),
+    ),
+    (
+        "another order than ours is not free because ours is",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=THEIRS),
+        fails(Reason.FOREIGN_UPGRADE_ORDER),
     ),
     (
         "a person says so",

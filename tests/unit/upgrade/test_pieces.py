@@ -111,13 +111,13 @@ def test_the_current_plan_is_the_one_that_the_price_list_marks() -> None:
 
 
 def test_a_step_in_price_is_known_or_not() -> None:
-    """Never negative; unknown where the list lacks the cycle; in full where the current plan is not marked."""
+    """Negative for less; unknown where the list lacks the cycle; in full where the current plan is not marked."""
     monthly = BillingCycle.MONTHLY
     assert price_step(PLANS, "5", monthly) == Decimal("4.00")
     assert price_step(PLANS, "3", monthly) == 0
     assert price_step((BIG_PLAN,), "5", monthly) == Decimal("14.00")
     cheaper = Plan("1", "Tiny", Sizes(1024, 1, 30), ((monthly, Decimal(5)),))
-    assert price_step((*PLANS, cheaper), "1", monthly) == 0
+    assert price_step((*PLANS, cheaper), "1", monthly) == Decimal("-5.00")
     assert price_step(PLANS, "5", BillingCycle.ANNUALLY) is None
     assert price_step(PLANS, "9", monthly) is None
 

@@ -143,6 +143,30 @@ def test_before_the_switch(given: UpgradeSnapshot, answer: Answer) -> None:
     judge(given, answer.by("validate"))
 
 
+def test_a_smaller_plan_costs_less_afterwards() -> None:
+    """Nothing is given back, and from the next hour on the machine has the price of its plan."""
+    plans = (replace(SMALL_PLAN, is_current=False), replace(BIG_PLAN, is_current=True))
+    here = priced(MONTHLY, "0.01918")
+    given = look(
+        upgrade(target={"plan": {"id": "3"}}), server(sizes=BIG), instance=here, plans=plans, fresh=True, order=False
+    )
+    status = decide_upgrade(given).status
+    assert status.target is not None
+    assert status.target.hourly_price == "0.0137"
+
+
+def test_a_price_that_would_be_none_is_not_known() -> None:
+    """Where what was recorded and the price list do not go together, nobody knows what it will cost."""
+    plans = (replace(SMALL_PLAN, is_current=False), replace(BIG_PLAN, is_current=True))
+    given = look(
+        upgrade(target={"plan": {"id": "3"}}), server(sizes=BIG), instance=priced(MONTHLY, "0.001"), plans=plans,
+        fresh=True, order=False,
+    )  # fmt: skip
+    status = decide_upgrade(given).status
+    assert status.target is not None
+    assert status.target.hourly_price is None
+
+
 def test_what_it_will_cost_is_noted_with_the_intent() -> None:
     """From then on it counts, and afterwards it is the price of the machine."""
     status = decide_upgrade(ordering()).status

@@ -30,7 +30,7 @@ def learn_addresses(s: Snapshot) -> Decision | None:
         return None
     wanted = parse_ports(published_ports(s.status.applied) or "")
     shown = s.addresses if s.limits.publishes_ports else _at_host(machine, wanted)
-    if s.status.endpoints is not None:
+    if s.status.endpoints:  # none at all is what nobody has learned: a status keeps no empty parts
         return _forget_addresses(s, machine, recorded, s.status.endpoints)
     if shown is None:
         return need(s, Need.ADDRESSES)

@@ -146,7 +146,8 @@ def beware_of_namesake(s: Snapshot) -> Decision | None:
     if not others:
         return None
     message = (
-        f"machine {others[0].id} ({others[0].name}) was bought for an earlier object of this name: "
-        "delete it at the provider to let this object buy its own"
+        f"machine {others[0].id} ({others[0].name}) was bought for an earlier object of this name: to keep it, delete "
+        f"this object and apply it with spec.adopt.instanceID {others[0].id}; or delete the machine at the provider, "
+        "and another is bought"
     )
     return stuck(s, Phase.PENDING, Reason.FOREIGN_INSTANCE, message)

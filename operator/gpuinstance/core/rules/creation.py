@@ -140,5 +140,6 @@ def _bought(order: Order) -> InstanceStatus:
         product_name=order.product_name,
         region=order.region_name,
         hourly_price=format(order.hourly_price.normalize(), "f") if order.hourly_price is not None else None,
-        billing_mode=order.billing_mode,
+        # What is billed by a cycle is not paid in one of several ways: a word for it would say nothing.
+        billing_mode=order.billing_mode if order.billing_cycle is None else None,
     )

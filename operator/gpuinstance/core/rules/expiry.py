@@ -22,19 +22,24 @@ from gpuinstance.core.snapshot import Snapshot
 
 def delete_when_over(s: Snapshot) -> Decision | None:
     """With `expiry.action: Delete`, an object whose machine has served is deleted when that was announced in time,
-    unless it is protected; until then the machine is stopped.
+    unless it is protected; until then the machine is stopped. One with a paid upgrade is kept for a day at most.
     """
-    if s.over is None or not expiry.is_due(s.instance, s.now) or FINALIZER not in s.instance.metadata.finalizers:
+    if s.over is None or not goes_now(s):
         return None
     message = f"{s.over.words}: deleting this object, as spec.expiry.action asks"
     decision = wait(s, Phase.TERMINATING, s.over.reason, message)
     return Decision(status=decision.status, remove=True)
 
 
+def goes_now(s: Snapshot) -> bool:
+    """True if the end of the object was announced and has come, whatever may hold it."""
+    return expiry.is_due(s.instance, s.now) and FINALIZER in s.instance.metadata.finalizers
+
+
 def notice_idleness(s: Snapshot) -> Decision | None:
     """A machine that runs, and that nobody has used for `expiry.idleAfter`, is noted as idle, and so as over."""
     idle_from = expiry.idle_from(s.instance)
-    if idle_from is None or idle_from > s.now or not _may_be_idle(s) or s.spec.expiry is None:
+    if idle_from is None or idle_from > s.now or not _may_be_idle(s) or s.spec.expiry is None or s.served is not None:
         return None
     assert s.spec.expiry.idle_after is not None
     span = format_duration(s.spec.expiry.idle_after)

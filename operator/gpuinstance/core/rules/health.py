@@ -36,6 +36,8 @@ _WARM_UP = timedelta(seconds=30)
 """What is wrong with an application that has just been started is told only after this: most come up
 through refused connections and a proxy's error pages within seconds."""
 
+_GRACE = timedelta(seconds=1)
+
 _FORGET_RECOVERY_AFTER = timedelta(minutes=10)
 """An instance that has been Ready for so long gets all its recovery attempts back."""
 
@@ -102,7 +104,7 @@ def wait_until_healthy(s: Snapshot) -> Decision | None:
     if s.was_ready and failures < threshold and s.status.observed_generation == s.generation:
         message = f"{failures} of {threshold} failed rounds: {describe_health(found)}"
         verdict = Verdict(Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY)
-        return Decision(status=write(s, verdict, health_check=found), requeue_after=_pause(s))
+        return Decision(status=write(s, verdict, health_check=found), requeue_after=_left(s, _pause(s)))
     if was_healthy:
         # Also after an outage of the provider: the time for becoming healthy again begins now.
         began["health_check"] = found.model_copy(update={"started_at": s.now, "completed_at": None})
@@ -155,7 +157,12 @@ def _is_due(s: Snapshot, report: HealthReport) -> bool:
 
     `now` is cut to the second: without a second's grace each alarm would ring a little too early.
     """
-    return not s.health_is_new and s.now - report.checked_at > _pause(s) - timedelta(seconds=1)
+    return not s.health_is_new and s.now - report.checked_at > _pause(s) - _GRACE
+
+
+def _left(s: Snapshot, pause: timedelta) -> timedelta:
+    """Return what is left of a pause after the latest round; looks in between must not put the next one off."""
+    return pause if s.health is None else max(_GRACE, pause - max(timedelta(), s.now - s.health.checked_at))
 
 
 def _is_warming_up(s: Snapshot) -> bool:
@@ -233,7 +240,7 @@ def settled(s: Snapshot) -> Decision:
     started = {} if s.status.started_at and (before or s.was_ready) else {"started_at": s.now}
     changes = {**operations.end(s), **started, **_forget_recovery(s), **_noted_image(s, s.machine)}
     status = write(s, verdict, health_check=found, applied=applied, **changes)
-    return Decision(status=status, requeue_after=_interval(s) if checked else None)
+    return Decision(status=status, requeue_after=_left(s, _interval(s)) if checked else None)
 
 
 def _forget_recovery(s: Snapshot) -> dict[str, Any]:

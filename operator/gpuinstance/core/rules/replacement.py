@@ -13,7 +13,8 @@ from gpuinstance.api.status import Operation
 from gpuinstance.api.words import OperationType, Phase
 from gpuinstance.core import operations
 from gpuinstance.core.decision import Decision, Delete, Need
-from gpuinstance.core.model import Machine, MachineState
+from gpuinstance.core.model import Machine, MachineState, Order
+from gpuinstance.core.pricing import hourly_figure
 from gpuinstance.core.rules.answers import need, stuck, wait
 from gpuinstance.core.rules.creation import cannot_buy
 from gpuinstance.core.rules.rebuild import stands
@@ -45,6 +46,7 @@ def replace_machine(s: Snapshot, token: str | None, **changes: Any) -> Decision:
 def _remove_old(s: Snapshot, token: str | None, **more: Any) -> Decision:
     """Save the intent to replace the machine; remove it, unless that has already happened."""
     operation = operations.begin(s, OperationType.RECREATE, attempt=s.status.attempts + 1, token=token)
+    operation = operation.model_copy(update={"hourly_price": _price_of_next(s)})
     last = s.operation if s.operation is not None and s.operation.type is not operation.type else None
     changes = {
         "operation": operation,
@@ -59,6 +61,14 @@ def _remove_old(s: Snapshot, token: str | None, **more: Any) -> Decision:
     delete = Delete(s.machine.id) if s.machine.state is not MachineState.REMOVING else None
     message = f"removing machine {s.machine.id} before a new one is bought"
     return wait(s, Phase.TERMINATING, Reason.RECREATING, message, action=delete, **changes)
+
+
+def _price_of_next(s: Snapshot) -> str | None:
+    """Return what the machine that is bought afterwards will cost: its room is kept from before the old one goes."""
+    if isinstance(s.plan, Order) and s.plan.hourly_price is not None:
+        return hourly_figure(s.plan.hourly_price)
+    before = operations.replacement(s)
+    return before.hourly_price if before is not None else None
 
 
 def _watch_removal(s: Snapshot, operation: Operation, machine: Machine) -> Decision | None:

@@ -19,6 +19,8 @@ from gpuinstance.core.tokens import TOKENS
 
 _LOOK_AGAIN = timedelta(seconds=10)
 """Pause while blind: the shared listing asks the provider at its own, slower pace."""
+_IN_MINUTES = 120.0
+"""Seconds from which on a time is told in minutes."""
 
 _KEPT = {
     Outcome.READY: (Phase.READY, ConditionStatus.TRUE, Reason.READY),
@@ -52,7 +54,7 @@ def stay_idle_when_blind(s: Snapshot) -> Decision | None:
             _shown_phase(s), ConditionStatus.FALSE, view.reason, message, Work.STUCK, outcome, synced=synced
         )
     elif not fresh:
-        text = f"the provider could not be observed for {_minutes(s.limits.stale_after)}: {view.message}"
+        text = f"the provider could not be observed for {_spelled(s.limits.stale_after)}: {view.message}"
         verdict = Verdict(
             _shown_phase(s), ConditionStatus.UNKNOWN, Reason.STALE_OBSERVATION, text, Work.GOING_ON, synced=synced
         )
@@ -76,8 +78,10 @@ def _shown_phase(s: Snapshot) -> Phase:
     return Phase.RUNNING if s.status.phase is Phase.READY else s.status.phase or Phase.PENDING
 
 
-def _minutes(span: timedelta) -> str:
-    return f"{span.total_seconds() / 60:g} min"
+def _spelled(span: timedelta) -> str:
+    """Return e.g. `90 s` or `5 min`."""
+    seconds = span.total_seconds()
+    return f"{seconds:g} s" if seconds < _IN_MINUTES else f"{seconds / 60:.0f} min"
 
 
 def _something_may_exist(s: Snapshot, view: Blind) -> dict[str, InstanceStatus]:

@@ -6,31 +6,41 @@ corrected nor a change to be applied; it is noted in the status, and said in con
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import InstanceStatus
 from gpuinstance.api.words import Phase
 from gpuinstance.core.decision import Decision
-from gpuinstance.core.model import MachineState
+from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.rules.answers import wait
-from gpuinstance.core.snapshot import Snapshot
+from gpuinstance.core.rules.expiry import goes_now
+from gpuinstance.core.snapshot import FoundUpgrade, Snapshot
+from gpuinstance.core.upgrade.target import is_as_before, is_resized_to, shape_of
 
 
 def yield_to_active_upgrade(s: Snapshot) -> Decision | None:
-    """While an InstanceUpgrade changes the machine, the instance's own work waits."""
-    upgrade = s.upgrade
-    if upgrade is None or not upgrade.holds or s.machine is None or s.machine.id != upgrade.machine_id:
+    """While an InstanceUpgrade changes the machine, the instance's own work waits; its end by `expiry` for a day."""
+    upgrade = s.active_upgrade
+    if upgrade is None or (s.held_by is None and goes_now(s)):
         return None
-    message = f"InstanceUpgrade {upgrade.name} changes machine {s.machine.id}: see kubectl get iup {upgrade.name}"
+    message = f"InstanceUpgrade {upgrade.name} changes machine {s.machine_id}: see kubectl get iup {upgrade.name}"
     return wait(s, Phase.UPGRADING, Reason.UPGRADING, message)
 
 
 def take_note_of_upgrade(s: Snapshot) -> Decision | None:
-    """What a finished upgrade has made of the machine counts as applied, whatever the spec says."""
+    """What a finished upgrade has made of the machine counts as applied, whatever the spec says; of one that failed
+    on its way, the price of what the machine is by now is noted.
+    """
     upgrade, recorded, machine = s.upgrade, s.status.instance, s.machine
     if upgrade is None or upgrade.holds or recorded is None or machine is None or recorded.id != upgrade.machine_id:
         return None
-    if recorded.upgraded_by == upgrade.uid or machine.state is not MachineState.RUNNING or not s.wants_running:
+    if machine.state is not MachineState.RUNNING or not s.wants_running:
+        return None
+    if upgrade.failed_between is not None:
+        return _note_price(s, upgrade, recorded, machine) if recorded.priced_by != upgrade.uid else None
+    if recorded.upgraded_by == upgrade.uid:
         return None
     instance = recorded.model_copy(
         update={
@@ -50,3 +60,34 @@ def take_note_of_upgrade(s: Snapshot) -> Decision | None:
     message = f"machine {machine.id} was changed by InstanceUpgrade {upgrade.name}: looking at it anew"
     changes: dict[str, Any] = {"instance": instance, "applied": applied, "endpoints": None, "health_check": None}
     return wait(s, Phase.RUNNING, Reason.UPGRADING, message, **changes)
+
+
+def _note_price(s: Snapshot, upgrade: FoundUpgrade, recorded: InstanceStatus, machine: Machine) -> Decision:
+    """After a failure only the machine tells which of two prices it has; where it is something else, nobody knows."""
+    shown = shape_of(machine)
+    product, mode = shown.product_id or recorded.product_id, shown.billing_mode or recorded.billing_mode
+    price = _price_after_failure(upgrade, machine, recorded)
+    instance = recorded.model_copy(
+        update={
+            "priced_by": upgrade.uid,
+            "product_id": product,
+            "product_name": shown.product_name or recorded.product_name,
+            "billing_mode": mode,
+            "hourly_price": price,
+        }
+    )
+    cost = f"costs {price} USD/h" if price is not None else "costs what nobody knows"
+    message = f"InstanceUpgrade {upgrade.name} has failed, and machine {machine.id} {cost} as it is now"
+    return wait(s, Phase.RUNNING, Reason.UPGRADING, message, after=timedelta(), instance=instance)
+
+
+def _price_after_failure(upgrade: FoundUpgrade, machine: Machine, recorded: InstanceStatus) -> str | None:
+    assert upgrade.failed_between is not None
+    before, target = upgrade.failed_between
+    if target.billing_mode is not None:
+        changed = machine.billing_mode is target.billing_mode
+        return upgrade.hourly_price if changed else recorded.hourly_price
+    if is_resized_to(machine, target, before):
+        return upgrade.hourly_price
+    same_plan = machine.product_id in ("", recorded.product_id)
+    return recorded.hourly_price if same_plan and is_as_before(machine, before) else None

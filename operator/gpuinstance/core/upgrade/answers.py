@@ -20,6 +20,7 @@ from gpuinstance.core.conditions import Work
 from gpuinstance.core.decision import Action
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
+from gpuinstance.core.upgrade.target import summary_of
 
 TOO_LATE = "; spec.cancel came too late: it works until payment is known"
 
@@ -113,6 +114,7 @@ def write(s: UpgradeSnapshot, verdict: UpgradeVerdict, **changes: Any) -> Instan
             "observed_generation": s.generation,
             "phase": verdict.phase,
             "outcome": verdict.outcome,
+            "target_summary": summary_of(s.spec.target, changes.get("target", s.status.target)),
             **changes,
         }
     )

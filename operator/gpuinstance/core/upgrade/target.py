@@ -81,14 +81,16 @@ def choice_of(target: PlanTarget, resolved: MachineShape) -> PlanChoice:
 
 
 def price_step(plans: Sequence[Plan], chosen_id: str | None, cycle: BillingCycle) -> Decimal | None:
-    """Return what the new plan costs more than the current one in a cycle; None where it cannot be told."""
+    """Return what the new plan costs more than the current one in a cycle, negative for one that costs less; None
+    where it cannot be told.
+    """
     chosen = next((plan for plan in plans if plan.id == chosen_id), None)
     price = dict(chosen.cycle_prices).get(cycle) if chosen is not None else None
     if price is None:
         return None
     current = next((plan for plan in plans if plan.is_current), None)
     now = dict(current.cycle_prices).get(cycle) if current is not None else None
-    return max(price - (now or Decimal(0)), Decimal(0))
+    return price - (now or Decimal(0))
 
 
 def direct_shape(spec: InstanceUpgradeSpec, machine: Machine) -> MachineShape:
@@ -101,6 +103,25 @@ def direct_shape(spec: InstanceUpgradeSpec, machine: Machine) -> MachineShape:
     if target.ports is not None:
         return MachineShape(ports=ports_of(target))
     return MachineShape(billing_mode=BillingMode.MONTHLY)
+
+
+def summary_of(target: Target, resolved: MachineShape | None) -> str:
+    """Return in a few words what a machine is to become; a plan by its name, once it is known what is sold."""
+    if target.plan is not None:
+        return (resolved.product_name if resolved is not None else None) or _plan_in_words(target.plan)
+    if target.image is not None:
+        return f"image {target.image.image}"
+    if target.rootfs_expand_gb is not None:
+        return f"root disk +{target.rootfs_expand_gb} GB"
+    if target.billing is not None:
+        return f"billed monthly, {target.billing.months} month{'s' if target.billing.months != 1 else ''}"
+    return f"ports {ports_of(target)}" if target.ports else "no ports"
+
+
+def _plan_in_words(plan: PlanTarget) -> str:
+    sizes = [(plan.ram, "MB RAM"), (plan.cpu, "CPU"), (plan.disk, "GB disk")]
+    told = ", ".join(f"{size} {unit}" for size, unit in sizes if size is not None)
+    return " ".join(["plan", *([plan.id] if plan.id is not None else []), *([f"with {told}"] if told else [])])
 
 
 def ports_of(target: Target) -> str:

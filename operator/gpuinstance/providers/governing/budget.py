@@ -20,6 +20,13 @@ class TokenBucket:
         self._tokens = self._burst
         self._as_of = now
 
+    def change(self, rate: float, burst: float, now: float) -> None:
+        """From now on hold and get so much; what is above the new burst is lost, and a closed bucket stays closed."""
+        self._tokens = self._tokens_at(now)
+        self._as_of = max(self._as_of, now)
+        self._rate, self._burst = rate, max(burst, 1.0)
+        self._tokens = min(self._tokens, self._burst)
+
     def tokens(self, now: float) -> float:
         """Return how many tokens there are; none while the bucket is closed."""
         if now < self._as_of:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -29,6 +29,9 @@ _log = structlog.get_logger(__name__)
 
 _LOCAL = frozenset({"QueueFull", "WaitedTooLong", "Closed"})
 """Codes of errors that only this operator knows, and that say more than their reason."""
+
+_LEAST_RATE = 0.2
+"""Requests a second: a call of three requests gets through within the usual patience."""
 
 Result = TypeVar("Result")
 
@@ -51,6 +54,15 @@ class Allowance:
     """Callers that may wait in one lane: as many as there can be workers."""
     tolerance: Tolerance = field(default_factory=Tolerance)
     pauses: Pauses = field(default_factory=Pauses)
+
+    def share(self, shares: int) -> Allowance:
+        """Return one of so many equal parts of it: together they are no more than the whole.
+
+        But one call at a time, and a request every few seconds, is what nobody can work without.
+        """
+        rate = min(self.rate, max(self.rate / shares, _LEAST_RATE))
+        concurrency = max(self.concurrency // shares, 1)
+        return replace(self, rate=rate, burst=max(self.burst / shares, 1.0), concurrency=concurrency)
 
 
 class Notes(Protocol):
@@ -89,6 +101,7 @@ class Governor:
         self._notes = notes
         self._now = monotonic
         self._patience = allowance.patience
+        self._whole = allowance
         self._bucket = TokenBucket(allowance.rate, allowance.burst, now=now)
         self._breaker = Breaker(allowance.tolerance)
         self._lessons = Lessons(provider, self._breaker, allowance.pauses)
@@ -135,6 +148,12 @@ class Governor:
             return await self._judged(_Visit(errand, ticket, arrived), send)
         finally:
             self._door.leave(ticket)
+
+    def divide(self, shares: int) -> None:
+        """From now on use one of so many parts of the allowance: other processes use the rest."""
+        part = self._whole.share(shares)
+        self._bucket.change(part.rate, part.burst, self._now())
+        self._door.resize(part.concurrency)
 
     def close(self) -> None:
         """Send everybody away who waits, and let nobody in any more."""

@@ -71,8 +71,7 @@ class Door:
         self._queue = queue
         self._patience = patience
         self._now = monotonic
-        kept_free = min(2, (concurrency - 1) // len(Lane))
-        self._places = {lane: concurrency - kept_free * rank for rank, lane in enumerate(Lane)}
+        self._places = _places(concurrency)
         self._inside = 0
         self._outside: dict[Lane, list[_Waiter]] = {lane: [] for lane in Lane}
         # They have a place, on which others may be waiting, and need a token only. So they go before
@@ -86,6 +85,11 @@ class Door:
     def waiting(self) -> int:
         """How many wait, inside and outside."""
         return sum(map(len, self._lines()))
+
+    def resize(self, concurrency: int) -> None:
+        """From now on let so many be inside; those who are stay, and whoever waits is looked at anew."""
+        self._places = _places(concurrency)
+        self._let_go()
 
     async def enter(self, lane: Lane) -> Ticket:
         """Wait for a place and a token. The caller must `leave`.
@@ -180,6 +184,12 @@ class Door:
 
     def _lines(self) -> tuple[list[_Waiter], ...]:
         return (*self._going_on.values(), *self._outside.values())
+
+
+def _places(concurrency: int) -> dict[Lane, int]:
+    """Return how many may be inside when somebody of a lane enters."""
+    kept_free = min(2, (concurrency - 1) // len(Lane))
+    return {lane: concurrency - kept_free * rank for rank, lane in enumerate(Lane)}
 
 
 def _tell(waiter: _Waiter, error: ProviderError | None) -> bool:

@@ -26,12 +26,23 @@ class Pressure:
         self._notes = notes
         self._monotonic = monotonic
         self._governors: weakref.WeakSet[Governor] = weakref.WeakSet()
+        self._shares = 1
 
     def governor(self, provider: str, allowance: Allowance) -> Governor:
         """Return a new governor, for one account."""
         governor = Governor(provider, allowance, self._notes, monotonic=self._monotonic)
+        if self._shares > 1:
+            governor.divide(self._shares)
         self._governors.add(governor)
         return governor
+
+    def divide(self, shares: int) -> None:
+        """From now on use one of so many parts of what accounts may do: the leaders of other shards use the rest."""
+        if shares == self._shares:
+            return
+        self._shares = shares
+        for governor in list(self._governors):
+            governor.divide(shares)
 
     def circuits(self) -> Mapping[str, float]:
         """Return by provider the worst state of a breaker: 0 closed, 1 half open, 2 open."""

@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gpuinstance.api.words import BillingMode
 from gpuinstance.core.model import Machine, Sizes
 from gpuinstance.providers.answers import excerpt
 from gpuinstance.providers.hostwinds.states import Sight
@@ -69,8 +68,6 @@ class ServerAnswer(Wire):
             product_id=self.product_id,
             product_name=excerpt(self.product_name),
             region=self.location_id,
-            # Each server is billed by its cycle, and may be terminated at any time.
-            billing_mode=BillingMode.ON_DEMAND,
             image=self.image,
             trouble=(excerpt(self.disp_status) or sight.word) if sight.has_failed else "",
             created_at=self.created_at,

@@ -6,22 +6,11 @@ left out.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pydantic import Field
 
 from gpuinstance.core.model import Port, Product, Region, Template
 from gpuinstance.providers.lenient import Flag, Number, Rows, Text, Texts, Wire, whole
-from gpuinstance.providers.novita.words import PROTOCOLS, billing_modes
-
-_PRICE_UNITS_PER_USD = Decimal(100_000)
-"""Prices are integers of 1/100000 USD, per GPU and hour or per GPU and term (observed: the console
-shows 175000 with two GPUs as 3.50 USD an hour; the docs name no unit)."""
-
-
-def _usd(price: Decimal | None) -> Decimal | None:
-    """Return a price in USD; zero means that it is not offered."""
-    return price / _PRICE_UNITS_PER_USD if price else None
+from gpuinstance.providers.novita.words import PROTOCOLS, billing_modes, usd
 
 
 class _MonthlyPrice(Wire):
@@ -45,15 +34,15 @@ class _ProductAnswer(Wire):
 
     def to_product(self) -> Product:
         """Return the product with prices in USD."""
-        terms = ((whole(term.month), _usd(term.price)) for term in self.monthly_price)
+        terms = ((whole(term.month), usd(term.price)) for term in self.monthly_price)
         return Product(
             id=self.id,
             name=self.name,
             available=self.available_deploy,
             regions=self.regions,
             modes=billing_modes(self.billing_methods),
-            hourly_price=_usd(self.price),
-            spot_price=_usd(self.spot_price),
+            hourly_price=usd(self.price),
+            spot_price=usd(self.spot_price),
             monthly_prices=tuple((months, usd) for months, usd in terms if months and usd),
             cpu_per_gpu=whole(self.cpu_per_gpu) or 0,
             memory_per_gpu_gb=whole(self.memory_per_gpu) or 0,

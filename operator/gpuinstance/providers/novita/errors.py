@@ -100,5 +100,5 @@ _ABSENT = (
     (re.compile(r"\b(storage|volume|network)\b", re.IGNORECASE), _BAD_REQUEST),
 )
 
-NOVITA = Dialect("Novita", _NAMES, _PHRASES, _ABSENT)
+NOVITA = Dialect("Novita", _NAMES, _PHRASES, _ABSENT, unauthorized="the API key is wrong, or was revoked")
 """Novita's errors, API v1."""

@@ -8,14 +8,16 @@ here is dropped at once, above all the passwords of SSH and web terminal and the
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from gpuinstance.api.words import BillingMode
 from gpuinstance.core.model import Machine, MachineState, Port, SpotState
 from gpuinstance.providers.answers import excerpt
 from gpuinstance.providers.lenient import Moment, Number, Rows, Text, Wire, whole
-from gpuinstance.providers.novita.words import BILLING_MODES, PROTOCOLS, SPOT_STATES, STATES, address
+from gpuinstance.providers.novita.words import BILLING_MODES, PROTOCOLS, SPOT_STATES, STATES, address, usd
 
 
 class _Trouble(Wire):
@@ -50,6 +52,7 @@ class MachineAnswer(Wire):
     cluster_id: Text = Field("", alias="clusterId")
     image_url: Text = Field("", alias="imageUrl")
     gpu_num: Number = Field(None, alias="gpuNum")
+    instance_price: Number = Field(None, alias="instancePrice")
     port_mappings: Rows[_PortMapping] = Field((), alias="portMappings")
     product_id: Text = Field("", alias="productId")
     product_name: Text = Field("", alias="productName")
@@ -83,12 +86,23 @@ class MachineAnswer(Wire):
             rootfs_gb=whole(self.rootfs_size),
             image=self.image_url,
             gpu_count=whole(self.gpu_num),
+            hourly_price=self._hourly_price(),
             # What a running machine still shows of an earlier failure is over.
             trouble="" if state is MachineState.RUNNING else self._trouble(),
             created_at=self.created_at,
             started_at=self.last_started_at or self.started_at,
             stopped_at=self.last_stopped_at or self.stopped_at,
         )
+
+    def _hourly_price(self) -> Decimal | None:
+        """Return the price in USD, of all GPUs; it is shown for one.
+
+        Not in every answer, and not documented: what it means for a spot machine, or for one that is paid by the
+        month, nobody says.
+        """
+        gpus, price = whole(self.gpu_num), usd(self.instance_price)
+        on_demand = BILLING_MODES.get(self.billing_mode.lower()) is BillingMode.ON_DEMAND
+        return price * gpus if on_demand and gpus and price is not None and price > 0 else None
 
     def _spot(self, state: MachineState) -> SpotState | None:
         if not self.spot_status and state is MachineState.STOPPED and self.spot_reclaim_time is not None:

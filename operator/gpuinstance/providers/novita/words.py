@@ -1,4 +1,4 @@
-"""Novita's words, API v1, beside the operator's: status, spot status, billing mode, protocol.
+"""Novita's words, API v1, beside the operator's: status, spot status, billing mode, protocol, money.
 
 Data for the rooms that parse its answers and write its requests. Compared without regard to case; a
 word that is not listed is survived: a status becomes UNKNOWN, anything else is left out.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from gpuinstance.api.words import BillingMode, PortProtocol
 from gpuinstance.core.model import MachineState, SpotState
@@ -55,8 +56,17 @@ PROTOCOLS: Mapping[str, PortProtocol] = {
     "tcp": PortProtocol.TCP,
 }
 
+_PRICE_UNITS_PER_USD = Decimal(100_000)
+"""Prices are integers of 1/100000 USD, per GPU and hour or per GPU and term (observed: the console
+shows 175000 with two GPUs as 3.50 USD an hour; the docs name no unit)."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+])(?P<port>:[0-9]{1,5})?")
 _PATH = re.compile(r"[A-Za-z0-9._~%/-]*")
+
+
+def usd(price: Decimal | None) -> Decimal | None:
+    """Return a price in USD; zero means that it is not offered."""
+    return price / _PRICE_UNITS_PER_USD if price else None
 
 
 def billing_modes(words: Iterable[str]) -> frozenset[BillingMode]:

@@ -5,6 +5,7 @@ person does, by the invoice's id. Silence, a vanished order, an error: not paid.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
@@ -70,7 +71,7 @@ def _take_down(s: UpgradeSnapshot, call: UpgradeCall, seen: UpgradeOrder) -> Upg
         due_date=seen.due_date or None,
     )
     changes = {"order": order, "ordered_at": s.now, "call": calls.accept(call, s)}
-    return await_person(s, order, changes)
+    return _free(s, order, seen, changes) or await_person(s, order, changes)
 
 
 def _order_again(s: UpgradeSnapshot, call: UpgradeCall, machine: Machine) -> UpgradeDecision:
@@ -104,8 +105,8 @@ def await_payment(s: UpgradeSnapshot) -> UpgradeDecision | None:
         return _paid(s, order, by="spec.payment.confirmedInvoiceID")
     if (refusal := _above_limit(s, order, seen)) is not None:
         return refusal
-    if seen is not None and seen.paid:
-        return _paid(s, order, by="the provider")
+    if (settled := _settled(s, order, seen)) is not None:
+        return settled
     if status.payment_deadline is not None and s.now >= status.payment_deadline:
         message = f"no payment of invoice {order.invoice_id} is known after spec.payment.timeout"
         return fail(s, Reason.PAYMENT_TIMED_OUT, message + describe_open_order(s))
@@ -134,6 +135,23 @@ def stop_at_foreign_order(s: UpgradeSnapshot, *, paid: bool = False) -> UpgradeD
 def _paid(s: UpgradeSnapshot, order: OrderStatus, *, by: str) -> UpgradeDecision:
     message = f"invoice {order.invoice_id} is paid, says {by}"
     return wait(s, UpgradePhase.APPLYING, Reason.PAID, message, after=timedelta(), paid_at=s.now)
+
+
+def _settled(s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder | None) -> UpgradeDecision | None:
+    """The provider says that it is paid, or that nothing is to be paid."""
+    return _paid(s, order, by="the provider") if seen is not None and seen.paid else _free(s, order, seen)
+
+
+def _free(
+    s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder | None, changes: dict[str, Any] | None = None
+) -> UpgradeDecision | None:
+    """An invoice of nothing, as for a smaller plan, is nothing that anybody could pay."""
+    known = Decimal(order.total) if order.total is not None else None
+    total = seen.total if seen is not None and seen.total is not None else known
+    if total is None or total > 0:
+        return None
+    message = f"invoice {order.invoice_id} is of {money(total)}: nothing is to be paid"
+    return wait(s, UpgradePhase.APPLYING, Reason.PAID, message, after=timedelta(), paid_at=s.now, **(changes or {}))
 
 
 def await_person(s: UpgradeSnapshot, order: OrderStatus, changes: dict[str, Any]) -> UpgradeDecision:

@@ -20,11 +20,12 @@ from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
 
 
 def price_after(s: UpgradeSnapshot, step: Decimal | None, hours: int) -> Decimal | None:
-    """Return what the machine will cost an hour if it costs `step` more in so many hours; None if unknown."""
+    """Return what the machine will cost an hour if it costs `step` more, or less, in so many hours; None if unknown."""
     recorded = s.instance.status.instance if s.instance is not None else None
     if step is None or recorded is None or recorded.hourly_price is None:
         return None
-    return per_hour(step, hours) + Decimal(recorded.hourly_price)
+    price = per_hour(step, hours) + Decimal(recorded.hourly_price)
+    return price if price > 0 else None  # else what was recorded is not what the price list speaks of
 
 
 def per_hour(total: Decimal, hours: int) -> Decimal:

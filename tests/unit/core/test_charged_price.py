@@ -1,0 +1,120 @@
+"""What a machine really costs, by the provider's own word, and what is said where that is above the cap."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gpuinstance.api.notifications import NotificationEvent
+from gpuinstance.api.reasons import Reason
+from gpuinstance.api.status import GPUInstanceStatus
+from gpuinstance.api.words import ConditionStatus, Outcome
+from gpuinstance.core.announcements import announcements
+from gpuinstance.core.decide import decide
+from gpuinstance.core.decision import Stop
+from gpuinstance.core.model import MachineState
+from gpuinstance.core.news import news
+from tests import laws
+from tests.builders import InstanceBuilder, blind_snapshot, instance, machine, snapshot
+
+PRICED = {"id": "m-1", "name": "n", "product_name": "RTX 4090", "hourly_price": "0.35"}
+RUNNING = instance().running().with_status(instance=PRICED)
+CAPPED = RUNNING.with_spec(billing={"max_hourly_price": Decimal("0.40")})
+DEAR: dict[str, Any] = {"hourly_price": Decimal("0.50")}
+
+
+def told(of: InstanceBuilder, **shown: Any) -> GPUInstanceStatus:
+    """The status after a look at a machine that shows this."""
+    at = snapshot(of, machine(**shown))
+    status = decide(at).status
+    laws.check(status, generation=at.generation)
+    return status
+
+
+def synced(status: GPUInstanceStatus) -> tuple[ConditionStatus, str]:
+    condition = status.condition("Synced")
+    assert condition is not None
+    return condition.status, condition.reason
+
+
+def test_what_the_provider_charges_is_what_the_status_says() -> None:
+    """Not what the price list said before the purchase; the budget counts it from then on."""
+    status = told(RUNNING, **DEAR)
+    assert status.instance is not None
+    assert status.instance.hourly_price == "0.5"
+    assert synced(status) == (ConditionStatus.TRUE, Reason.SYNCED)
+
+
+def test_a_provider_that_says_nothing_changes_nothing() -> None:
+    """What was recorded at the purchase stays."""
+    status = told(RUNNING)
+    assert status.instance is not None
+    assert status.instance.hourly_price == "0.35"
+
+
+def test_a_machine_above_its_cap_is_told_and_left_running() -> None:
+    """It is ready and does its work: whether it is worth its price is a person's decision."""
+    at = snapshot(CAPPED, machine(**DEAR))
+    decision = decide(at)
+    assert decision.action is None
+    assert decision.status.outcome is Outcome.READY
+    assert synced(decision.status) == (ConditionStatus.FALSE, Reason.CHARGED_ABOVE_LIMIT)
+    condition = decision.status.condition("Synced")
+    assert condition is not None
+    assert condition.message == (
+        "machine m-1 costs 0.5 USD/h, above spec.billing.maxHourlyPrice of 0.4 USD: it is left running; raise the "
+        "limit, or set powerState to Stopped, or delete this object"
+    )
+
+
+def test_it_is_told_once_by_an_event_and_a_notification() -> None:
+    """When it comes to light, also together with Ready; at the next look nothing is new."""
+    status = told(CAPPED, **DEAR)
+    event = news(CAPPED.build().status, status)
+    assert event is not None
+    assert (event.reason, event.warning) == (Reason.CHARGED_ABOVE_LIMIT, True)
+    happened = announcements(CAPPED.build().status, status)
+    assert [(it.event, it.facts.reason) for it in happened] == [
+        (NotificationEvent.INSTANCE_CHARGED_ABOVE_LIMIT, Reason.CHARGED_ABOVE_LIMIT)
+    ]
+    assert happened[0].facts.hourly_price == "0.5"
+    assert (news(status, status), announcements(status, status)) == (None, ())
+    fresh = instance().with_machine().with_status(instance=PRICED).build().status
+    with_ready = news(fresh, status)
+    assert with_ready is not None
+    assert (with_ready.reason, with_ready.warning) == (Reason.READY, True)
+    assert "costs 0.5 USD/h" in with_ready.message
+
+
+def test_it_is_said_for_as_long_as_it_is_true() -> None:
+    """Also where the provider shows the price once only, as with the machine's addresses; and not one look longer."""
+    saved = CAPPED.after(told(CAPPED, **DEAR))
+    assert synced(told(saved)) == (ConditionStatus.FALSE, Reason.CHARGED_ABOVE_LIMIT)
+    raised = saved.with_spec(billing={"max_hourly_price": Decimal("0.50")})
+    assert synced(told(raised)) == (ConditionStatus.TRUE, Reason.SYNCED)
+    assert synced(told(saved, hourly_price=Decimal("0.30"))) == (ConditionStatus.TRUE, Reason.SYNCED)
+
+
+def test_a_machine_that_is_down_is_not_complained_about() -> None:
+    """Its GPU costs nothing, and before it is started its price is asked."""
+    down = instance().stopped().with_status(instance=PRICED | {"hourly_price": "0.5"})
+    status = told(down.with_spec(billing={"max_hourly_price": Decimal("0.40")}), state=MachineState.STOPPED)
+    assert synced(status)[0] is ConditionStatus.TRUE
+
+
+@pytest.mark.parametrize("edit", [{"power_state": "Stopped"}])
+def test_stopping_it_is_not_held_up(edit: dict[str, Any]) -> None:
+    """The way out that the message names is one."""
+    saved = CAPPED.after(told(CAPPED, **DEAR))
+    assert decide(snapshot(saved.edited(**edit), machine(**DEAR))).action == Stop("m-1")
+
+
+def test_while_blind_nobody_knows() -> None:
+    """The condition says why nothing is known; the price stays what it was."""
+    saved = CAPPED.after(told(CAPPED, **DEAR))
+    status = decide(blind_snapshot(saved)).status
+    assert synced(status)[1] == Reason.PROVIDER_UNAVAILABLE
+    assert status.instance is not None
+    assert status.instance.hourly_price == "0.5"
