@@ -235,7 +235,9 @@ async def run(settings: Settings) -> None:
         )
         for kind in PLURALS
     }
-    departures = Departures(kube, settings.namespaces, is_ours=share.has, forget=reconciler.forget)
+    departures = Departures(
+        kube, settings.namespaces, is_ours=share.has, gone=lambda key: reconciler.released(key).set()
+    )
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler, queue, settings, watches, audits, share, departures)
 

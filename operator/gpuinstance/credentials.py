@@ -77,6 +77,10 @@ class Accounts:
         self._accounts.move_to_end(digest)
         return account
 
+    def has_room(self) -> bool:
+        """Return whether one more account can be opened without closing another one."""
+        return len(self._accounts) < _MOST_ACCOUNTS
+
     def open(self) -> list[tuple[ProviderName, SharedListing, Place]]:
         """Return the accounts in use, each with its provider and with where its key is."""
         return [(ProviderName(it.name), it, self._places[digest]) for digest, it in self._accounts.items()]

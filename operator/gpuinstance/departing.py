@@ -25,15 +25,19 @@ _FEW = 20
 
 
 class Departures:
-    """The objects that are being deleted by other shards' leaders. `namespaces` is what is served; none for all."""
+    """The objects that are being deleted by other shards' leaders. `namespaces` is what is served; none for all.
+
+    `gone` is to end the waiting for good, not to forget: kopf then hands out what it has held back, one by one. Each
+    event before the last would make the object known once more and wait anew; the last one has it forgotten.
+    """
 
     def __init__(
-        self, kube: Kube, namespaces: Collection[str], *, is_ours: Callable[[Key], bool], forget: Callable[[Key], None]
+        self, kube: Kube, namespaces: Collection[str], *, is_ours: Callable[[Key], bool], gone: Callable[[Key], None]
     ) -> None:
         self._kube = kube
         self._places: list[str | None] = list(namespaces) or [None]
         self._is_ours = is_ours
-        self._forget = forget
+        self._gone = gone
         self._leaving: set[Key] = set()
 
     @contextlib.contextmanager
@@ -53,12 +57,15 @@ class Departures:
                 await self.once()
             except KubeError as error:
                 _log.info("whether objects of other shards are gone is not known", error=str(error))
+            except Exception:  # noqa: BLE001 - one bad answer must not be the last look
+                _log.exception("a look at objects of other shards failed unexpectedly")
 
     async def once(self) -> None:
-        """Forget what is gone. Raises KubeError."""
+        """Tell what is gone, of what is still waited for. Raises KubeError."""
         foreign = {key for key in self._leaving if not self._is_ours(key)}
-        for key in await self._gone_of_few(foreign) if len(foreign) <= _FEW else await self._gone_of_many(foreign):
-            self._forget(key)
+        gone = await self._gone_of_few(foreign) if len(foreign) <= _FEW else await self._gone_of_many(foreign)
+        for key in self._leaving.intersection(gone):
+            self._gone(key)
 
     async def _gone_of_few(self, keys: Collection[Key]) -> list[Key]:
         gone = []

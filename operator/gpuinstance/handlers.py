@@ -28,8 +28,12 @@ from gpuinstance.reconcile import Reconciler
 from gpuinstance.sharing import Share
 from gpuinstance.watching import WATCH_SECONDS, Watches, log_in
 
-LATELY = 0.9
-"""The part of a poll within which an object that was looked at need not be looked at again."""
+LATELY = 0.5
+"""The part of a poll within which an object that was looked at need not be looked at again.
+
+So two passes are at most one and a half polls apart. With the age of a shared listing that stays below the two polls
+after which a look is too old at the earliest (`stale_polls`); and checks of health twice in a poll still replace it.
+"""
 
 
 def register(

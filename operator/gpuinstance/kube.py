@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -52,6 +53,10 @@ class Vanished(KubeError):
 
 class Forbidden(KubeError):
     """The operator has no right to do this: somebody has to grant it."""
+
+
+class NamespaceTerminating(Forbidden):
+    """Nothing can be created in the namespace any more: it is being deleted."""
 
 
 class NotLeading(KubeError):
@@ -177,11 +182,8 @@ class Kube:
             "lastTimestamp": now,
             "count": 1,
         }
-        try:
+        with suppress(NamespaceTerminating):
             await self._ask("POST", path_to(_CORE, "events", metadata["namespace"]), body=event)
-        except Forbidden as error:
-            if "being terminated" not in str(error):
-                raise
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -212,10 +214,20 @@ async def translated() -> AsyncIterator[None]:
             raise Vanished(str(error.reason)) from None
         if error.status == HTTPStatus.CONFLICT:
             raise Conflict(str(error.reason)) from None
-        kind = Forbidden if error.status == HTTPStatus.FORBIDDEN else KubeError
+        kind = _refusal(error.body) if error.status == HTTPStatus.FORBIDDEN else KubeError
         raise kind(f"API server: {error.status} {error.reason}: {_excerpt(error.body)}") from None
     except (aiohttp.ClientError, ssl.SSLError, TimeoutError, OSError) as error:
         raise KubeError(f"API server cannot be reached: {type(error).__name__}") from None
+
+
+def _refusal(body: str | bytes | None) -> type[Forbidden]:
+    """Return what a 403 means, by the causes that its Status names: its message is for people."""
+    try:
+        causes = json.loads(body or "")["details"]["causes"]
+        ends = any(cause["reason"] == "NamespaceTerminating" for cause in causes)
+    except (ValueError, LookupError, TypeError):
+        return Forbidden  # it is no Status with causes
+    return NamespaceTerminating if ends else Forbidden
 
 
 def _excerpt(body: object) -> str:

@@ -234,14 +234,18 @@ def upgrade_of(known: Known, instance: GPUInstance) -> FoundUpgrade | None:
     """Return the upgrade that holds the instance's machine, else the last one that succeeded on it.
 
     Once that is noted, one that failed later comes first, as long as what the machine costs since is not noted.
+    What ended before the last one that was noted tells nothing more, also where that one is gone.
     """
     mine, recorded = _of_its_machine(known, instance), instance.status.instance
     holding = next((it for it in mine if it.status.holds_machine), None)
     if holding is not None:
         return _found(holding, holds=True)
+    noted = recorded.upgraded_by if recorded is not None else None
+    since = recorded.last_upgrade_ended_at.timestamp() if recorded and recorded.last_upgrade_ended_at else 0.0
+    mine = [it for it in mine if _end(it) > since or it.metadata.uid == noted]
     done = [it for it in mine if it.status.outcome is UpgradeOutcome.SUCCEEDED]
     last = max(done, key=_end, default=None)
-    is_noted = last is None or (recorded is not None and recorded.upgraded_by == last.metadata.uid)
+    is_noted = last is None or last.metadata.uid == noted
     failed = max((it for it in mine if _leaves_price_open(it)), key=_end, default=None)
     if is_noted and failed is not None and recorded is not None and recorded.priced_by != failed.metadata.uid:
         last = failed if last is None or _end(failed) > _end(last) else last
@@ -291,4 +295,5 @@ def _found(upgrade: InstanceUpgrade, *, holds: bool) -> FoundUpgrade:
     price = target.hourly_price if target is not None else None
     before = upgrade.status.before
     between = (before, target) if _leaves_price_open(upgrade) and before is not None and target is not None else None
-    return FoundUpgrade(upgrade.metadata.name, upgrade.metadata.uid, pinned.machine_id, holds, ports, price, between)
+    metadata, ended = upgrade.metadata, upgrade.status.completed_at
+    return FoundUpgrade(metadata.name, metadata.uid, pinned.machine_id, holds, ports, price, between, ended)

@@ -9,7 +9,6 @@ minutes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from gpuinstance.config import Settings
 from gpuinstance.core.model import Machine
 from gpuinstance.core.orphans import Sighting, confirmed, describe, note, removable, without_object
 from gpuinstance.credentials import Accounts, CredentialsUnavailable, Place
-from gpuinstance.kube import Body, Kube, KubeError
+from gpuinstance.kube import Body, Forbidden, Kube, KubeError
 from gpuinstance.metrics import Metrics
 from gpuinstance.providers.base import NotFound, ProviderError
 
@@ -112,9 +111,22 @@ class Sweep:
             spec = body.get("spec") or {}
             secret = (spec.get("credentialsRef") or {}).get("name") or ""
             by_secret[body["metadata"]["namespace"], str(spec.get("provider")), secret] = body
-        for body in by_secret.values():
-            with contextlib.suppress(CredentialsUnavailable, ValidationError):  # its own pass tells its owner
+        for (namespace, provider, secret), body in by_secret.items():
+            if not self.accounts.has_room():  # one that passes here use would be closed for it
+                _log.warning("not all accounts may have been swept for orphans: as many are open as may be")
+                return
+            try:
                 await self.accounts.account_of(GPUInstance.model_validate(body))
+            except Forbidden as error:  # in one namespace, such as by an administrator; the others are swept
+                _log.warning(
+                    "an account was not swept for orphans",
+                    provider=provider,
+                    namespace=namespace,
+                    secret=secret or "the usual one",
+                    error=str(error),
+                )
+            except (CredentialsUnavailable, ValidationError):
+                continue  # its own pass tells its owner
 
     async def _tell(self, sighting: Sighting, account: SharedListing, place: Place, now: datetime) -> None:
         machine, told_at = sighting.machine, self._told.get(sighting.machine.id)

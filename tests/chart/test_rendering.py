@@ -76,6 +76,13 @@ def test_a_new_pod_has_watched_for_a_lease_before_an_old_one_goes(helm: Helm) ->
         assert deployment["spec"]["minReadySeconds"] == lease
 
 
+@pytest.mark.parametrize("lease", [10, 15, 600, 3600])
+def test_a_lease_of_any_length_leaves_time_to_roll_out(helm: Helm, lease: int) -> None:
+    """The API server refuses a Deployment that would have failed before a pod of it may count as ready."""
+    spec = one(helm.manifests(values={"settings": {"leaseSeconds": lease}}), "Deployment")["spec"]
+    assert spec["progressDeadlineSeconds"] == spec["minReadySeconds"] + 600
+
+
 def test_the_probes_ask_what_is_served(helm: Helm) -> None:
     """Each probe asks a path of the operator's server, at the port at which it listens."""
     (operator,) = containers(one(helm.manifests(values={"ports": {"http": 9000}}), "Deployment"))

@@ -106,8 +106,10 @@ def test_a_namespaced_release_may_do_nothing_elsewhere(admin: Kubectl) -> None:
         (RELEASE, RELEASE, ("update", f"leases/{RELEASE}-{NAME}"), "yes"),
         (RELEASE, RELEASE, ("create", "leases"), "yes"),
         (RELEASE, RELEASE, ("list", "leases"), "yes"),
+        (RELEASE, RELEASE, ("update", f"leases/{RELEASE}-{NAME}-0-of-3"), "yes"),
+        (RELEASE, RELEASE, ("delete", "leases"), "no"),
         (RELEASE, "default", ("list", "leases"), "no"),
-        (RELEASE, RELEASE, ("update", "leases/other"), "no"),
+        (RELEASE, "default", ("update", f"leases/{RELEASE}-{NAME}"), "no"),
         (RELEASE, "default", ("create", "leases"), "no"),
         (RELEASE, "default", ("impersonate", "users"), "no"),
         (RELEASE, "default", ("escalate", "clusterroles"), "no"),
@@ -120,7 +122,7 @@ def test_a_namespaced_release_may_do_nothing_elsewhere(admin: Kubectl) -> None:
 def test_rights_to_single_objects(
     admin: Kubectl, release: str, where: str, question: tuple[str, str], answer: str
 ) -> None:
-    """Where a rule names an object it is that object alone: the Lease, and the shared credentials."""
+    """Leases in its own namespace alone, whatever the number of shards; of the shared credentials those alone."""
     said = admin.attempt("auth", "can-i", *question, "--as", account(release), "--namespace", where)
     assert said.stdout.strip() == answer
 

@@ -29,7 +29,6 @@ def test_one_shard_changes_nothing(helm: Helm) -> None:
     assert LABEL not in str(rendered)
     assert "GPUINSTANCE_SHARD" not in str(rendered)
     assert rendered == helm.manifests()
-    assert lease_rules(rendered)[0]["resourceNames"] == [NAME]
 
 
 def test_three_shards_are_three_deployments(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,13 +65,14 @@ def test_the_rest_is_there_once_and_is_about_all(helm: Helm) -> None:
         assert all(selector.items() <= labels.items() for selector in everyone)
 
 
-def test_a_shard_may_update_the_leases_of_its_number_and_the_undivided_one(helm: Helm) -> None:
-    """By name: those to which it is elected, and that which a leader of before holds until it ends."""
-    update, others = lease_rules(helm.manifests(values={"shards": 2}))
-    assert update["resourceNames"] == [NAME, f"{NAME}-0-of-2", f"{NAME}-1-of-2"]
-    assert update["verbs"] == ["get", "update"]
-    assert others["verbs"] == ["list", "create"]
-    assert "resourceNames" not in others
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 5), (3, 1)])
+def test_a_change_of_their_number_takes_no_right_from_those_who_lead(helm: Helm, before: int, after: int) -> None:
+    """helm applies the Role before the Deployments: leaders of the old number go on renewing until they end."""
+    old, new = (lease_rules(helm.manifests(values={"shards": count})) for count in (before, after))
+    assert old == new
+    (rule,) = new
+    assert rule["verbs"] == ["get", "list", "create", "update"]
+    assert "resourceNames" not in rule
 
 
 def test_the_notes_name_each_deployment(helm: Helm) -> None:

@@ -5,7 +5,6 @@ of it. Each machine is bought once, by one of them, and each is removed once.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import sys
 import time
@@ -20,7 +19,7 @@ from tests.integration.manifests import instance
 from tests.integration.pace import Pace
 from tests.integration.world import SECONDS, World, until
 from tests.rig.operator import Operator
-from tests.rig.stack import ROOT, SERVICE_ACCOUNT, Stack, await_true
+from tests.rig.stack import SERVICE_ACCOUNT, Stack, await_true
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -34,7 +33,6 @@ SETTINGS = {
     "GPUINSTANCE_LEASE_DEADLINE_SECONDS": str(DEADLINE),
     "GPUINSTANCE_LEASE_RETRY_SECONDS": str(RETRY),
 }
-FAMILY = "gpu-instance-operator"
 _rooms = itertools.count(1)
 _COUNTED = re.compile(r"^gpuinstance_instances\{.*\} (\d+)\.0$", re.MULTILINE)
 
@@ -89,19 +87,13 @@ class Shards:
 
 @pytest.fixture
 def shards(stack: Stack, tmp_path: Path) -> Iterator[Shards]:
-    """Shards in place of the one operator of the stack, which comes back afterwards."""
-    names = [Division(index, count).lease_name(FAMILY) for count in (2, 3) for index in range(count)]
-    rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": names}
-    patch = [{"op": "add", "path": "/rules/-", "value": {**rule, "verbs": ["get", "update"]}}]
-    role = ("role", SERVICE_ACCOUNT, f"--namespace={SERVICE_ACCOUNT}")
+    """Shards in place of the one operator of the stack, with its rights; it comes back afterwards."""
     stack.operator.stop()
-    stack.kubectl("patch", *role, "--type=json", "-p", json.dumps(patch))  # as the chart grants it to shards
     shards = Shards(stack, tmp_path)
     try:
         yield shards
     finally:
         shards.stop()
-        stack.kubectl("apply", "-f", str(ROOT / "deploy" / "rbac.yaml"))
         stack.start_operator()
     for log in tmp_path.glob("*.log"):
         assert "Traceback" not in log.read_text(), log.name

@@ -83,6 +83,8 @@ def ordered_states(draw: st.DrawFn) -> UpgradeBuilder:
                 lambda it: it.seen(),
                 lambda it: it.ordering(phase, began=began, **more),
                 lambda it: it.awaiting_payment(since=began),
+                lambda it: it.awaiting_payment(since=began, total="0.00"),
+                lambda it: it.awaiting_payment(since=began, total="0.00").with_status(paid_at=NOW),
                 lambda it: it.paid(),
                 lambda it: it.applying(phase, began=began, **more),
                 lambda it: it.resizing(),
@@ -129,7 +131,9 @@ states = st.sampled_from([*MachineState, *[MachineState.RUNNING, MachineState.RE
 sizes = st.sampled_from([SMALL, SMALL, BIG, BIG, Sizes(8192, 4, 200), Sizes(0, 2, 100), None])
 servers = st.builds(server, states, sizes, trouble=st.sampled_from(["", "", "", "No valid host"]))
 FREE = replace(OURS, total=Decimal(0))
-orders = st.sampled_from([OURS, OURS, PAID, FREE, THEIRS, replace(THEIRS, paid=True), replace(OURS, total=None), None])
+UNBILLED, DRAFT = replace(FREE, invoice_id="0"), replace(FREE, is_void=True)
+ODD = [THEIRS, replace(THEIRS, paid=True), replace(OURS, total=None), UNBILLED, DRAFT]
+orders = st.sampled_from([OURS, OURS, PAID, FREE, *ODD, None])
 
 
 class Facts:
@@ -271,6 +275,10 @@ def judge_action(s: UpgradeSnapshot, decision: UpgradeDecision) -> None:
     assert machine is not None
     assert machine.state in (MachineState.RUNNING, MachineState.RESIZED)
     assert decision.status.holds_machine or isinstance(decision.action, OrderUpgrade)
+    if isinstance(decision.action, ApplyUpgrade) and s.status.order is not None and s.order is not None:
+        shown, known = s.order.order, s.status.order
+        was_free = known.total == "0.00" and s.spec.payment.confirmed_invoice_id != known.invoice_id
+        assert not (was_free and shown is not None and shown.total and not shown.paid), "nobody has paid that"
     saved = afterwards(s, decision.status)
     for answer in ANSWERS:
         recorded = record_upgrade(saved, answer)

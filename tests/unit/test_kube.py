@@ -301,16 +301,41 @@ async def test_an_event_is_about_the_object(kind: str, *, warning: bool) -> None
     assert len(first["metadata"]["name"]) <= 253
 
 
-async def test_a_namespace_that_goes_takes_no_events_and_that_is_no_trouble() -> None:
-    """Nothing can be created in it any more; any other refusal is told."""
-    ends = "unable to create new content in namespace default because it is being terminated"
-    words = iter([ends, "no"])
+ENDS = "unable to create new content in namespace default because it is being terminated"
+
+
+@pytest.mark.parametrize("name", ["trainer", "t" * 253])
+async def test_a_namespace_that_goes_takes_no_events_and_that_is_no_trouble(name: str) -> None:
+    """Nothing can be created in it any more; the API server has a word for that, behind a message of any length."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"kind": "Status", "message": f"events is forbidden: {next(words)}"}, status=403)
+        causes = [{"reason": "NamespaceTerminating", "message": "it goes", "field": "metadata.namespace"}]
+        message = f'events "{name}" is forbidden: {ENDS}'
+        refusal = {"kind": "Status", "message": message, "reason": "Forbidden", "details": {"causes": causes}}
+        return web.json_response(refusal, status=403)
 
     async with api_server(answer) as api:
         await api.post_event(OBJECT, reason="Terminating", message="gone", warning=False)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        '{"kind": "Status", "message": "no"}',
+        '{"kind": "Status", "message": "no", "details": null}',
+        '{"kind": "Status", "message": "no", "details": {"causes": [{"reason": "Other"}, "it is being terminated"]}}',
+        '{"kind": "Status", "message": "no", "details": {"causes": "NamespaceTerminating"}}',
+        '["being terminated"]',
+        "the proxy says no: it is being terminated",
+    ],
+)
+async def test_any_other_refusal_of_an_event_is_told(refusal: str) -> None:
+    """Whatever it is made of: words for people decide nothing."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=refusal, status=403, content_type="application/json")
+
+    async with api_server(answer) as api:
         with pytest.raises(Forbidden):
             await api.post_event(OBJECT, reason="Terminating", message="gone", warning=False)
 

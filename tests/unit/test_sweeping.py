@@ -7,14 +7,16 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from structlog.testing import CapturingLogger
 
+from gpuinstance import sweeping
 from gpuinstance.api.v1alpha1 import GPUInstance
 from gpuinstance.api.words import ProviderName
 from gpuinstance.config import Settings
 from gpuinstance.core.model import Listing, Machine
 from gpuinstance.core.orphans import Told, read
 from gpuinstance.credentials import Accounts, CredentialsUnavailable, Place
-from gpuinstance.kube import Kube, KubeError
+from gpuinstance.kube import Forbidden, Kube, KubeError
 from gpuinstance.metrics import Metrics
 from gpuinstance.providers.base import NotFound, Unauthorized, Unavailable
 from gpuinstance.sweeping import Sweep
@@ -40,6 +42,7 @@ class World:
         self.order: list[str] = []
         self.trouble: Exception | None = None
         self.opened: list[str | None] = []
+        self.most = 100
         self.sweep = Sweep(
             cast("Kube", self), cast("Accounts", self), Settings(**settings), Metrics(), lambda: self.now
         )
@@ -55,7 +58,13 @@ class World:
         self.opened.append(name)
         if name == "missing":
             raise CredentialsUnavailable("Secret default/missing does not exist")
+        if name == "forbidden":
+            raise Forbidden("secrets is forbidden")
         return self
+
+    def has_room(self) -> bool:
+        """Play the accounts."""
+        return len(self.opened) < self.most
 
     def open(self) -> list[tuple[ProviderName, World, Place]]:
         """Play the accounts."""
@@ -258,11 +267,9 @@ async def test_one_shard_sweeps_for_all() -> None:
     assert world.sweep.orphans() == {"novita": 0}
 
 
-async def test_accounts_that_only_other_shards_use_are_swept_too() -> None:
-    """Each account in use is opened once, whoever looks after its instances; one that cannot be is told by its own."""
-    world = World()
-    secrets = [None, "other", "other", "missing"]
-    world.sweep.instances = lambda: [
+def using(*secrets: str | None) -> list[dict[str, Any]]:
+    """Return instances, each with a Secret of this name."""
+    return [
         {
             "kind": "GPUInstance",
             "metadata": {"namespace": "default", "name": f"i{number}", "uid": str(number), "resourceVersion": "1"},
@@ -275,6 +282,41 @@ async def test_accounts_that_only_other_shards_use_are_swept_too() -> None:
         }
         for number, secret in enumerate(secrets)
     ]
+
+
+async def test_accounts_that_only_other_shards_use_are_swept_too() -> None:
+    """Each account in use is opened once, whoever looks after its instances; one that cannot be is told by its own."""
+    world = World()
+    world.sweep.instances = lambda: using(None, "other", "other", "missing")
     await world.later(0)
     assert world.opened == [None, "other", "missing"]
     assert world.order == ["provider", "cluster"]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    """What is logged, whatever others have set up."""
+    log = CapturingLogger()
+    monkeypatch.setattr(sweeping, "_log", log)
+    return log
+
+
+async def test_a_secret_that_may_not_be_read_does_not_keep_the_others_from_it(log: CapturingLogger) -> None:
+    """It is told which one; the rest is swept as ever."""
+    world = World()
+    world.sweep.instances = lambda: using("forbidden", "other")
+    await world.later(0)
+    assert world.opened == ["forbidden", "other"]
+    assert world.order == ["provider", "cluster"]
+    assert [(it.kwargs["namespace"], it.kwargs["secret"]) for it in log.calls] == [("default", "forbidden")]
+
+
+async def test_no_account_in_use_is_closed_for_the_sweep(log: CapturingLogger) -> None:
+    """What is open already is swept; of the rest it is told that it may be missing."""
+    world = World()
+    world.most = 2
+    world.sweep.instances = lambda: using("a", "b", "c")
+    await world.later(0)
+    assert world.opened == ["a", "b"]
+    assert world.order == ["provider", "cluster"]
+    assert len(log.calls) == 1

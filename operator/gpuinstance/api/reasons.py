@@ -194,7 +194,8 @@ class Reason(StrEnum):
     AWAITING_PAYMENT = "AwaitingPayment"
     """The invoice waits for somebody to pay it; nothing is applied before that is known."""
     PAYMENT_UNCONFIRMED = "PaymentUnconfirmed"
-    """What is known of the payment proves nothing: another invoice is named, or the order is not shown any more."""
+    """What is known of the payment proves nothing: another invoice is named, the order is not shown any more,
+    or its sum was 0 and is so no longer."""
     PAID = "Paid"
     """The invoice is paid, by the provider's or a person's word."""
     APPLYING = "Applying"
@@ -224,7 +225,7 @@ class Reason(StrEnum):
     FOREIGN_CHANGE = "ForeignChange"
     """Somebody else resized, confirmed or reverted the machine meanwhile."""
     ORDER_NOT_SHOWN = "OrderNotShown"
-    """The provider took the order and never showed it."""
+    """The provider took the order and never showed it, or not its invoice."""
     PAYMENT_TIMED_OUT = "PaymentTimedOut"
     """No payment was known within `spec.payment.timeout`."""
     RESIZE_FAILED = "ResizeFailed"

@@ -125,6 +125,10 @@ class InstanceStatus(ApiModel):
     priced_by: str | None = Field(
         None, description="Uid of the InstanceUpgrade after whose failure its price was last found out anew."
     )
+    last_upgrade_ended_at: Time | None = Field(
+        None,
+        description="When the last InstanceUpgrade ended of the two above; one that ended before tells nothing more.",
+    )
     state: str | None = Field(None, description="The provider's own word for its state.")
     started_at: Time | None = Field(
         None, description="When the provider started it, by its own clock, before its addresses were learned."

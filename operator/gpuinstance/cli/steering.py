@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade import InstanceUpgrade
+from gpuinstance.api.upgrade_words import UpgradeCondition
 from gpuinstance.cli.connection import Object
 from gpuinstance.cli.endings import Exit, Trouble
 
@@ -27,7 +29,7 @@ def confirm_payment(upgrade: InstanceUpgrade, invoice: str | None) -> Step:
     Raises Trouble if there is no invoice, or another.
     """
     order, name = upgrade.status.order, upgrade.metadata.name
-    if upgrade.status.paid_at is not None:
+    if _is_paid(upgrade):
         return Step(None, "is known to be paid already")
     _refuse_ended(upgrade)
     if order is None:
@@ -71,11 +73,18 @@ def cancel(upgrade: InstanceUpgrade) -> Step:
         return Step(None, f"has ended already: {status.phase}")
     if upgrade.spec.cancel:
         return Step(None, "was told already not to go on")
-    if status.paid_at is not None or status.holds_machine:
+    if _is_paid(upgrade) or status.holds_machine:
         raise _refused(upgrade, f"it is too late to cancel: {status.phase}")
     if status.order is not None:
         return Step({"cancel": True}, f"does not go on; do not pay {describe_invoice(upgrade)}, which stays open")
     return Step({"cancel": True}, "does not go on")
+
+
+def _is_paid(upgrade: InstanceUpgrade) -> bool:
+    """False also for an invoice that was of nothing when it was settled, and is to be paid by now."""
+    ready = upgrade.status.condition(UpgradeCondition.READY)
+    is_open = ready is not None and ready.reason == Reason.PAYMENT_UNCONFIRMED
+    return upgrade.status.paid_at is not None and not is_open
 
 
 def _refuse_ended(upgrade: InstanceUpgrade) -> None:

@@ -15,6 +15,7 @@ from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationPhase, OperationType, Outcome, Phase
 from gpuinstance.core.operations import USUAL_DURATION, is_recovery
+from gpuinstance.core.overcharge import comes_to_light
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,8 @@ def _happened(old: GPUInstanceStatus, new: GPUInstanceStatus) -> Iterator[tuple[
         yield NotificationEvent.INSTANCE_HEALTH_CHECKING, reason
     if (end := _end(old, new)) is not None:
         yield end, reason
-    if _is_charged_too_much(new) and not _is_charged_too_much(old):
+    if comes_to_light(old, new):
         yield NotificationEvent.INSTANCE_CHARGED_ABOVE_LIMIT, Reason.CHARGED_ABOVE_LIMIT
-
-
-def _is_charged_too_much(status: GPUInstanceStatus) -> bool:
-    synced = status.condition(ConditionType.SYNCED)
-    return synced is not None and synced.reason == Reason.CHARGED_ABOVE_LIMIT
 
 
 def _spot_notice(old: GPUInstanceStatus, new: GPUInstanceStatus) -> str | None:

@@ -79,7 +79,9 @@ def room_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, bill_stopped:
     Arguments and result are those of `spend_of`.
     """
     spend, operation = spend_of(spec, status, bill_stopped=bill_stopped), status.get("operation") or {}
-    if spend is None or operation.get("type") != OperationType.RECREATE:
+    # One that is down buys nothing before it is to run again, and then it is asked anew.
+    down = status.get("phase") in (Phase.STOPPED, Phase.EXITED)
+    if spend is None or down or operation.get("type") != OperationType.RECREATE:
         return spend
     next_price = _amount(operation.get("hourlyPrice")) if operation.get("phase") != OperationPhase.FAILED else None
     return max(spend, next_price or Decimal(0))
@@ -91,11 +93,11 @@ def upgraded_price(upgrades: Sequence[Mapping[str, Any]], machine: Mapping[str, 
     `upgrades` are the InstanceUpgrades of its instance, and `machine` is `status.instance` of that, as the API
     server holds them. An upgrade counts from its saved intent until the instance has taken note of it. One that
     has failed on its way counts as well, because the machine may have changed, unless it was taken back.
-    Where the instance has noted one after another, the last one that it has noted tells.
+    Where the instance has noted one after another, the last one that it has noted tells, be it gone by now.
     """
     noted = {machine.get("upgradedBy"), machine.get("pricedBy")}
     ends = [(it.get("status") or {}).get("completedAt") for it in upgrades if it["metadata"]["uid"] in noted]
-    since = max((end for end in ends if end), default="")
+    since = max((end for end in (*ends, machine.get("lastUpgradeEndedAt")) if end), default="")
     counted = [
         status
         for status in (it.get("status") or {} for it in upgrades)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
@@ -24,13 +25,17 @@ from gpuinstance.api.status import Condition, GPUInstanceStatus, HealthStatus, I
 from gpuinstance.api.words import ConditionStatus, ConditionType, Outcome, OverallHealth, Phase, PowerState
 from gpuinstance.core.differences import describe, told
 from gpuinstance.core.expiry import tell_expiry
-from gpuinstance.core.model import MachineState, SpotState
+from gpuinstance.core.model import Machine, MachineState, SpotState
 from gpuinstance.core.pricing import charged_above_limit, hourly_figure
 from gpuinstance.core.snapshot import Blind, Snapshot
 
 _QUIET = timedelta(seconds=30)
 """A change of nothing but what the provider shows of the machine is told only if the operation has been
 running for longer than this: most machines come up through three or four words within seconds."""
+
+
+_FAR_BELOW = 10
+"""No sale makes a machine that runs so many times cheaper."""
 
 
 class Work(Enum):
@@ -112,10 +117,23 @@ def _shown_instance(snapshot: Snapshot, instance: InstanceStatus | None) -> Inst
             "product_id": instance.product_id or machine.product_id or None,
             "product_name": instance.product_name or machine.product_name or None,
             "billing_mode": instance.billing_mode or machine.billing_mode,
-            # What is charged counts, whatever the price list said before the purchase.
-            "hourly_price": hourly_figure(machine.hourly_price) if machine.hourly_price else instance.hourly_price,
+            "hourly_price": _charged(machine, instance.hourly_price),
         }
     )
+
+
+def _charged(machine: Machine, recorded: str | None) -> str | None:
+    """What is charged counts, whatever the price list said before the purchase.
+
+    Not what a machine shows that is not up: that is of its last time, and its next one has been asked for. Nor is a
+    figure believed that is far below what was recorded: no document says its unit, and too low a price overspends.
+    """
+    price = machine.hourly_price
+    if not price or machine.state is not MachineState.RUNNING:
+        return recorded
+    if recorded is not None and price * _FAR_BELOW < Decimal(recorded):
+        return recorded
+    return hourly_figure(price)
 
 
 def _conditions(snapshot: Snapshot, verdict: Verdict, new: GPUInstanceStatus) -> list[Condition]:

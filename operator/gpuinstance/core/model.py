@@ -307,6 +307,13 @@ class UpgradeOrder:
     """As the provider writes it."""
     paid: bool = False
     """True only where the provider says so in as many words."""
+    is_void: bool = False
+    """True where a word says that the invoice is none yet, or no more, e.g. a draft: its total is not final."""
+
+    @property
+    def has_invoice(self) -> bool:
+        """True if it names an invoice; `""` and `0` are the id of none."""
+        return bool(self.invoice_id.strip("0 "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from gpuinstance.api.status import Condition, GPUInstanceStatus
 from gpuinstance.api.words import ConditionStatus, ConditionType, OperationType, Outcome, Phase
 from gpuinstance.core.differences import describe
 from gpuinstance.core.operations import is_recovery
+from gpuinstance.core.overcharge import comes_to_light
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,10 @@ def _drift(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
 
 def _charged(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:
     """A machine that costs more than it may is told when that comes to light."""
-    before, now = old.condition(ConditionType.SYNCED), new.condition(ConditionType.SYNCED)
-    if now is None or now.reason != Reason.CHARGED_ABOVE_LIMIT or (before is not None and _same(before, now)):
+    synced = new.condition(ConditionType.SYNCED)
+    if synced is None or not comes_to_light(old, new):
         return None
-    return News(Reason.CHARGED_ABOVE_LIMIT, now.message, warning=True)
+    return News(Reason.CHARGED_ABOVE_LIMIT, synced.message, warning=True)
 
 
 def _connection(old: GPUInstanceStatus, new: GPUInstanceStatus) -> News | None:

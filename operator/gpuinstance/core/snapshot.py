@@ -145,6 +145,8 @@ class FoundUpgrade:
     """USD that the machine costs an hour since, by the price list when it began; None where that was unknown."""
     failed_between: tuple[MachineShape, MachineShape] | None = None
     """What the machine was, and what it was to become, where the upgrade has failed and left open which; else None."""
+    ended_at: datetime | None = None
+    """When it has ended; None while it works."""
 
 
 @dataclass(frozen=True)

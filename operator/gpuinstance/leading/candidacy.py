@@ -40,5 +40,5 @@ async def candidate(settings: Settings) -> Leadership:
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     family = settings.lease_name
     store = LeaseStore(await connect(), namespace, division.lease_name(family), family)
-    election, rivals = Election(store, identity, times), Rivals(family, division, lease=times.lease)
+    election, rivals = Election(store, identity, times), Rivals(family, division, lease=times.lease, gap=times.gap)
     return Shard(election, store, rivals, division, times, clock=boot_time)

@@ -50,6 +50,11 @@ class Times:
     retry: float = 2.0
     """Pause between renewals, and between tries to get the Lease."""
 
+    @property
+    def gap(self) -> float:
+        """Seconds without a look at the other Leases that are forgiven: one look may fail, an outage is no watching."""
+        return max(self.lease - self.deadline, 2.5 * self.retry)
+
 
 class Election:
     """One candidate. `identity` must be that of no other process, ever: a restart is another candidate."""
@@ -100,9 +105,11 @@ class Election:
         self._leads = True
         _log.info("leading", lease=str(self._store), identity=self._identity)
 
-    async def hold(self) -> str:
-        """Renew, until others have it or might."""
+    async def hold(self, hopeless: Callable[[], str | None] = lambda: None) -> str:
+        """Renew, until others have it or might, or `hopeless` says in words that somebody else should."""
         while True:
+            if (why := hopeless()) is not None:
+                return f"the Lease {self._store} is of no use: {why}"
             # No later than the deadline: what it ends must not go on until the next renewal is due.
             await asyncio.sleep(max(0.0, min(self._times.retry, self._left())))
             if not self.holds_now():

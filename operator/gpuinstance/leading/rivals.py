@@ -13,8 +13,10 @@ them. Three rules, and why nobody can own what another one owns:
 
 A rival lives as `election` judges it: until his record has not changed for its own duration, on our clock. A Lease
 that is not there is waited for as long as one that is held, since its deletion has not stopped its holder: so whoever
-has not watched for that long owns nothing yet. Expiry is judged at the time when a list was *asked* for: an answer
-that was long on its way proves nothing about the time in which it was.
+has not watched for that long, without a gap, owns nothing yet. One thing stays unseen: a Lease that is made and deleted
+between two looks, and our election in the same moment. To wait for that as well would cost each take-over seconds.
+Expiry is judged at the time when a list was *asked* for: an answer that was long on its way proves nothing about the
+time in which it was.
 """
 
 from __future__ import annotations
@@ -59,14 +61,18 @@ class _Sight:
 
 
 class Rivals:
-    """What one candidate knows of the other divisions. `lease` is the duration of the own Lease in seconds."""
+    """What one candidate knows of the other divisions.
 
-    def __init__(self, family: str, own: Division, *, lease: float) -> None:
+    `lease` is the duration of the own Lease in seconds; after `gap` seconds without a list the watch begins anew.
+    """
+
+    def __init__(self, family: str, own: Division, *, lease: float, gap: float) -> None:
         self._family = family
         self._own = own
         self._lease = lease
+        self._gap = gap
         self._sights: dict[Division, _Sight] = {}
-        self._watched_since: float | None = None
+        self._watched_since = self._answered_at = float("-inf")
         self._elected: int | None = None
         self._elected_at = 0.0
         self._first: dict[Division, str | None] | None = None
@@ -105,8 +111,9 @@ class Rivals:
             assert division is not None
             self._sights[division] = self._sight(self._sights.get(division), found.get(division), answered_at)
         self._others = sum(sight.lives(asked_at) for sight in self._sights.values())
-        if self._watched_since is None:
-            self._watched_since = answered_at
+        if asked_at > self._answered_at + self._gap:
+            self._watched_since = answered_at  # meanwhile somebody may have been elected, and his Lease been deleted
+        self._answered_at = answered_at
         if self._first is not None:
             self._first = self._still_first(self._first, asked_at)
         elif self._elected is not None and asked_at >= max(self._elected_at, self._watched_since + self._lease):
@@ -150,5 +157,7 @@ def _election_of(lease: Body) -> int | None:
     version = str(notes.get(ACQUIRED_VERSION, ""))
     if notes.get(ACQUIRED_BY) != (lease.get("spec") or {}).get("holderIdentity") or not version.isdecimal():
         return None
-    # One from the future is from a store that has been set back since: he may have been there before everybody.
+    # One from the future is from a store that has been set back since: he may have been there before everybody. Two
+    # who were both elected before that, and have not decided yet, wait for each other until one of them is restarted:
+    # better nobody than two.
     return int(version) if int(version) <= version_of(lease) else _FIRST_OF_ALL

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from gpuinstance.core.division import Division
+from gpuinstance.kube import KubeError
 from gpuinstance.leading.election import Election, Times
 from gpuinstance.leading.lease import LeaseStore
 from gpuinstance.leading.rivals import Rivals
@@ -23,6 +24,8 @@ _log = structlog.get_logger(__name__)
 
 _JITTER = 1.2
 """The pause between two looks varies by as much, so that many processes do not look in step."""
+_PATIENCE = 4
+"""So many leases after its election a leader that still cannot know what is its own lets a standby try."""
 
 
 class Shard:
@@ -47,7 +50,11 @@ class Shard:
         self._clock = clock
         self._due = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
-        self._looked_at = clock()
+        self._looked_at: float | None = None
+        """When what the Leases say was last known, and told; None before the first time."""
+        self._elected_at = 0.0
+        self._told = self._view()
+        """What `changed` was last called for."""
         self._trouble: str | None = None
 
     def __str__(self) -> str:
@@ -72,21 +79,40 @@ class Shard:
         return self._rivals.owns(namespace, name)
 
     def trouble(self) -> str | None:
-        """Return why the Leases cannot be used, if that has lasted for as long as one."""
-        if self._trouble is not None and self._clock() - self._looked_at >= self._times.lease:
-            return f"the Leases beside {self._store} cannot be listed: {self._trouble}"
+        """Return why the Leases cannot be used: if they never could at once, else after as long as one lasts.
+
+        At once, because a new version whose rights are too few must not count as available while an old leader ends.
+        """
+        looking = self._looking
+        if looking is not None and (looking.done() or self._blind_for() >= self._times.lease):
+            why = self._trouble or "nobody looks at them any more"
+            return f"the Leases beside {self._store} cannot be followed: {why}"
         return self._election.trouble()
+
+    def _blind_for(self) -> float:
+        """Seconds since the last look; before the first one it is none, or for ever where that has failed."""
+        if self._looked_at is None:
+            return 0.0 if self._trouble is None else float("inf")
+        return self._clock() - self._looked_at
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours. Nothing is owned before the list after that."""
         self._looking = asyncio.create_task(self._look_for_ever())
         await self._election.acquire()
-        self._rivals.elected(self._election.version, self._clock())
+        self._elected_at = self._clock()
+        self._rivals.elected(self._election.version, self._elected_at)
         self._due.set()
 
     async def hold(self) -> str:
         """Renew, until others have it or might; return in words why it has ended."""
-        return await self._election.hold()
+        return await self._election.hold(self._hopeless)
+
+    def _hopeless(self) -> str | None:
+        """Return why a standby should try: this process keeps it from that, and owns nothing itself."""
+        seconds = self._clock() - self._elected_at
+        if self._rivals.is_settled or self._trouble is None or seconds < _PATIENCE * self._times.lease:
+            return None
+        return f"what it gives is not known {seconds:.0f} s after the election: {self._trouble}"
 
     async def release(self) -> None:
         """Act no more, and give the Lease back."""
@@ -110,26 +136,34 @@ class Shard:
         try:
             async with asyncio.timeout(self._times.deadline / 2):
                 leases = await self._store.read_all()
-            before = self._rivals.is_settled, self._rivals.first, self._rivals.shares
             self._rivals.saw(leases, asked_at=asked_at, answered_at=self._clock())
-        except Exception as error:  # noqa: BLE001 - whatever went wrong: nothing has been learned, and nothing is forgotten
-            self._note("no answer in time" if isinstance(error, TimeoutError) else str(error))
-            return
-        self._looked_at = self._clock()
-        self._note(None)
-        if before != (self._rivals.is_settled, self._rivals.first, self._rivals.shares):
             self._tell()
+        except (KubeError, TimeoutError) as error:  # nothing has been learned, and nothing is forgotten
+            self._note(str(error) or "no answer in time")
+        except Exception as error:  # noqa: BLE001 - a bug of one look, or of who is told of it, must not be the last look
+            _log.exception("a look at the Leases failed unexpectedly", lease=str(self._store))
+            self._note(repr(error))
+        else:
+            self._looked_at = self._clock()
+            self._note(None)
 
     def _tell(self) -> None:
+        """Tell what is new; again with the next look if it has not arrived."""
+        if (now := self._view()) == self._told:
+            return
         if self._rivals.is_settled:
             first = [str(it) for it in sorted(self._rivals.first)]
             _log.info("divided", division=str(self.division), first=first, shares=self._rivals.shares)
         self.changed()
+        self._told = now
+
+    def _view(self) -> tuple[bool, frozenset[Division], int]:
+        return self._rivals.is_settled, self._rivals.first, self._rivals.shares
 
     def _note(self, trouble: str | None) -> None:
         """An outage is told once, and its end once."""
         if trouble is None and self._trouble is not None:
-            _log.info("the Leases can be listed again", lease=str(self._store))
+            _log.info("the Leases can be followed again", lease=str(self._store))
         elif trouble is not None and self._trouble is None:
-            _log.warning("the Leases of other shards cannot be listed", lease=str(self._store), error=trouble)
+            _log.warning("the Leases of other shards cannot be followed", lease=str(self._store), error=trouble)
         self._trouble = trouble

@@ -1,7 +1,7 @@
 """How often a receiver is tried, and how much may be under way to it at once.
 
-One that fails is left alone for longer and longer, by all who have something for it; so are single
-notifications. No receiver, however slow, takes more than a few of the places from the others; and at
+One that fails is left alone for longer and longer, by all of a namespace who have something for it; so are
+single notifications. No receiver, however slow, takes more than a few of the places from the others; and at
 each of them namespaces take turns.
 """
 
@@ -40,30 +40,34 @@ class _Rest:
 
 
 class Rests:
-    """Addresses that are left alone for a while. `clock` counts seconds."""
+    """Addresses that are left alone for a while, by the namespace that found out. `clock` counts seconds.
+
+    What one finds out holds for no other: a delivery may also fail of what its own namespace does, such as to
+    wait for a turn with the resolver behind names that never resolve.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._resting: dict[str, _Rest] = {}
+        self._resting: dict[tuple[str, str], _Rest] = {}
 
-    def left(self, url: str) -> float:
+    def left(self, namespace: str, url: str) -> float:
         """Return for how many seconds the address is still to be left alone."""
-        rest = self._resting.get(url)
+        rest = self._resting.get((namespace, url))
         return 0.0 if rest is None else max(0.0, rest.until - self._clock())
 
-    def failed(self, url: str, asked_for: float | None) -> None:
+    def failed(self, namespace: str, url: str, asked_for: float | None) -> None:
         """The address has no time now; `asked_for` are the seconds that it asks for itself."""
-        failures = self._resting[url].failures + 1 if url in self._resting else 1
+        before = self._resting.pop((namespace, url), None)
+        failures = before.failures + 1 if before is not None else 1
         seconds = min(_LONGEST_REST, _FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
         seconds = max(seconds, min(asked_for or 0.0, LONGEST_ASKED))
-        self._resting.pop(url, None)
-        self._resting[url] = _Rest(failures, self._clock() + seconds)
+        self._resting[namespace, url] = _Rest(failures, self._clock() + seconds)
         while len(self._resting) > _MOST_RESTING:
             del self._resting[next(iter(self._resting))]
 
-    def answered(self, url: str) -> None:
+    def answered(self, namespace: str, url: str) -> None:
         """The address has answered."""
-        self._resting.pop(url, None)
+        self._resting.pop((namespace, url), None)
 
 
 class Doors(Generic[Waiting]):

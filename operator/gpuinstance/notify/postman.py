@@ -209,7 +209,7 @@ class Postman:
         if mark == (lane.gone or lane.mailing.gone):
             self._leave_alone(lane, mark)
             return 0.0, place
-        if (rest := self._rests.left(url)) > 0:
+        if (rest := self._rests.left(lane.subject.namespace, url)) > 0:
             return rest + _SPREAD_SECONDS * self._jitter(), place
         host = _host_in(url)
         if place != host:
@@ -230,9 +230,9 @@ class Postman:
     def _conclude(self, lane: Lane, letter: Letter, url: str, mark: str, outcome: Outcome) -> float:
         """Return the seconds until the lane goes on."""
         if outcome.result in (Result.SLOWED, Result.UNREACHABLE):
-            self._rests.failed(url, outcome.retry_after)
+            self._rests.failed(lane.subject.namespace, url, outcome.retry_after)
         else:
-            self._rests.answered(url)
+            self._rests.answered(lane.subject.namespace, url)
         if outcome.result is Result.GONE:
             self._leave_alone(lane, mark)
             return 0.0
@@ -255,7 +255,7 @@ class Postman:
     def _fail(self, lane: Lane, outcome: Outcome, url: str) -> float:
         self._record(outcome.result)
         lane.failures += 1
-        wait = max(pause(lane.failures, self._jitter()), self._rests.left(url))
+        wait = max(pause(lane.failures, self._jitter()), self._rests.left(lane.subject.namespace, url))
         if outcome.result is Result.NOT_READY:
             wait = min(wait, _LONGEST_PAUSE_FOR_SECRET)
         wait = max(wait, min(outcome.retry_after or 0.0, LONGEST_ASKED))

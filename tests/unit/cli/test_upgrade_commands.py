@@ -181,12 +181,26 @@ def applied(**more: Any) -> Object:
     return it
 
 
+def charged_since() -> Object:
+    """It was of nothing when it was settled, and is to be paid by now."""
+    said = [objects.condition("Ready", "False", "PaymentUnconfirmed", "invoice 416 was of nothing")]
+    return applied(phase="Applying", appliedAt=None, conditions=said)
+
+
 def told(**spec: Any) -> Object:
     return with_spec(objects.awaiting_payment(), **spec)
 
 
 OTHERS: dict[str, tuple[str, Object, int, str, dict[str, Any] | None]] = {
     "paid already": ("confirm-payment bigger", applied(), 0, "is known to be paid already", None),
+    "free no longer": (
+        "confirm-payment bigger --yes",
+        charged_since(),
+        0,
+        "is paid: the change is applied now",
+        {"payment": {"confirmedInvoiceID": "416"}},
+    ),
+    "free no longer, and not wanted": ("cancel bigger", charged_since(), 0, "do not pay invoice 416", {"cancel": True}),
     "told already": (
         "confirm-payment bigger",
         told(payment={"confirmedInvoiceID": "416"}),

@@ -109,6 +109,12 @@ KEPT: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
         UP | {"phase": "Terminating", "operation": REPLACING | {"hourlyPrice": "0.20"}},
         "0.35",
     ),
+    "it is gone, and is to be stopped before another one was bought": (
+        NOVITA,
+        UP | {"phase": "Stopped", "operation": REPLACING},
+        "0",
+    ),
+    "it went down by itself before it was removed": (NOVITA, UP | {"phase": "Exited", "operation": REPLACING}, "0"),
     "it was not replaced by a dearer one": (NOVITA, UP | {"operation": REPLACING | {"phase": "failed"}}, "0.35"),
     "nobody knows its price, and that of the next one is known": (
         NOVITA,

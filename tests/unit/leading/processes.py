@@ -90,7 +90,7 @@ class Process:
         self._lease = division.lease_name(NAME)
         store = cast(LeaseStore, self)
         election = Election(store, name, times, clock=lambda: world.now)
-        rivals = Rivals(NAME, division, lease=times.lease)
+        rivals = Rivals(NAME, division, lease=times.lease, gap=times.gap)
         self.shard = Shard(election, store, rivals, division, times, clock=lambda: world.now)
         self._life = self._loop.create_task(self._live())
 

@@ -9,7 +9,7 @@ from gpuinstance.kube import Body
 from gpuinstance.leading.rivals import ACQUIRED_BY, ACQUIRED_VERSION, Rivals
 
 WHOLE, HALF = Division(), Division(0, 2)
-LEASE = 15.0
+LEASE, GAP = 15.0, 5.0
 
 
 def lease(
@@ -25,12 +25,17 @@ class Half(Rivals):
     """Stands for one of two shards, while there may be a leader of the whole."""
 
     def __init__(self) -> None:
-        super().__init__("it", HALF, lease=LEASE)
+        super().__init__("it", HALF, lease=LEASE, gap=GAP)
 
     def look(self, at: float, *leases: Body, lasting: float = 0.0) -> bool:
         """See these Leases; return whether our part is ours now."""
         self.saw(leases, asked_at=at, answered_at=at + lasting)
         return self.mine
+
+    def watch(self, begin: int, end: int, *leases: Body) -> None:
+        """See these Leases every two seconds."""
+        for second in range(begin, end, 2):
+            self.look(second, *leases)
 
     @property
     def mine(self) -> bool:
@@ -41,7 +46,7 @@ class Half(Rivals):
     def elected_by(cls, version: int, *before: Body) -> Half:
         """Return one that has watched for long, and was elected at 100 by this version."""
         rivals = cls()
-        rivals.look(0, *before)
+        rivals.watch(0, 100, *before)
         rivals.elected(version, 100)
         return rivals
 
@@ -49,8 +54,8 @@ class Half(Rivals):
 def test_nothing_is_owned_before_the_election_and_the_list_after_it() -> None:
     """A list that was asked for before the election may be older than somebody else's election."""
     rivals = Half()
-    assert not rivals.look(0)
-    assert not rivals.look(50)
+    rivals.watch(0, 100)
+    assert not rivals.mine
     rivals.elected(7, 100)
     assert not rivals.mine
     assert not rivals.look(99.9, lasting=5)
@@ -62,8 +67,34 @@ def test_nothing_is_owned_before_a_lease_was_watched() -> None:
     rivals = Half()
     rivals.elected(7, 0)
     assert not rivals.look(0, lasting=1)
+    rivals.watch(2, 16)
     assert not rivals.look(15.9), "the wait begins with the answer of the first list"
     assert rivals.look(16)
+
+
+def test_an_outage_is_no_watching() -> None:
+    """Somebody may have been elected while no list came, and his Lease been deleted: until it can be back, we wait."""
+    for back in (True, False):
+        rivals = Half()
+        rivals.watch(0, 20)
+        rivals.elected(7, 40)
+        rivals.watch(42, 50)
+        assert not rivals.mine
+        if back:
+            rivals.watch(50, 60, lease("he", elected=6))
+            assert not rivals.look(60, lease("he", elected=6, renewed=1))
+        else:
+            rivals.watch(50, 56)
+            assert not rivals.look(56)
+            assert rivals.look(57)
+
+
+def test_one_look_that_fails_is_no_outage() -> None:
+    """The pause is twice as long then, and a take-over is not to take a lease because of that."""
+    rivals = Half()
+    rivals.watch(0, 96)
+    rivals.elected(7, 97)
+    assert rivals.look(98.8)
 
 
 @pytest.mark.parametrize(

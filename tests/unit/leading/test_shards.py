@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from gpuinstance.core.division import Division
-from gpuinstance.kube import KubeError
+from gpuinstance.kube import Forbidden, KubeError
 from tests.unit.leading.cluster import NAME, TIMES
 from tests.unit.leading.processes import Process, World
 
@@ -232,11 +232,80 @@ def test_nothing_is_owned_before_the_others_can_be_seen(world: World, watch: Wat
     world.run(60, watch)
     assert one.shard.leads
     assert not any(owners([one]).values())
-    assert "cannot be listed" in str(one.shard.trouble())
+    assert "cannot be followed" in str(one.shard.trouble())
     one.list_error = None
     world.run(TIMES.lease + LOOKS + LOOKS, watch)
     assert_divided(world, [one])
     assert one.shard.trouble() is None
+
+
+def test_rights_that_are_missing_are_told_at_once(world: World) -> None:
+    """Else a new version would count as available with an old Role, and the old leader would be taken away."""
+    (one,) = shards(world, 1)
+    one.list_error = Forbidden("leases is forbidden")
+    world.run(0.1)
+    assert "is forbidden" in str(one.shard.trouble())
+    one.list_error = None
+    world.run(LOOKS)
+    assert one.shard.trouble() is None
+    one.list_error = CUT
+    world.run(TIMES.lease / 2)
+    assert one.shard.trouble() is None, "what has been seen is known for a while"
+
+
+def test_who_can_own_nothing_lets_a_standby_try(world: World, watch: Watch) -> None:
+    """It is cut off from the lists alone, so it could hold its Lease for ever."""
+    (one,) = shards(world, 1)
+    one.list_error = CUT
+    world.run(30, watch)
+    assert one.shard.leads
+    two = world.start("two", Division())
+    world.run(5 * TIMES.lease, watch)
+    assert "is not known" in str(one.ended)
+    assert str(CUT) in str(one.ended)
+    world.run(FIRST, watch)
+    assert_divided(world, [two])
+
+
+def test_whoever_owns_something_keeps_it_without_lists(world: World, watch: Watch) -> None:
+    """The patience is for terms that give nothing."""
+    (one,) = shards(world, 1)
+    world.run(FIRST, watch)
+    one.list_error = CUT
+    world.run(10 * TIMES.lease, watch)
+    assert_divided(world, [one])
+    assert one.ended is None
+    assert "cannot be followed" in str(one.shard.trouble())
+
+
+def test_a_bug_of_who_is_told_does_not_end_the_looking(world: World, watch: Watch) -> None:
+    """It is told again with the next look; until it has arrived, the process says that it cannot do its work."""
+    (one,) = shards(world, 1)
+    calls: list[float] = []
+
+    def changed() -> None:
+        calls.append(world.now)
+        if len(calls) < 20:
+            raise RuntimeError("a bug")
+
+    one.shard.changed = changed
+    world.run(FIRST + TIMES.lease, watch)
+    assert "a bug" in str(one.shard.trouble())
+    world.run(60, watch)
+    assert len(calls) == 20
+    assert one.shard.trouble() is None
+    assert_divided(world, [one])
+
+
+def test_looking_that_has_ended_is_trouble(world: World) -> None:
+    """Whatever has ended it: what others leave would never be taken."""
+    (one,) = shards(world, 1)
+    world.run(FIRST)
+    assert one.shard.trouble() is None
+    assert one.shard._looking is not None
+    one.shard._looking.cancel()
+    world.run(0.1)
+    assert "nobody looks" in str(one.shard.trouble())
 
 
 def test_lists_that_fail_take_nothing_away_and_give_nothing(world: World, watch: Watch) -> None:

@@ -21,32 +21,41 @@ def test_an_address_rests_longer_with_each_failure_and_not_at_all_once_it_answer
     """Up to five minutes, unless it asks for more itself."""
     now = [0.0]
     rests = Rests(lambda: now[0])
-    assert rests.left("a") == 0
-    rests.failed("a", None)
-    assert rests.left("a") == 5
-    rests.failed("a", None)
-    assert rests.left("a") == 10
+    assert rests.left("ml", "a") == 0
+    rests.failed("ml", "a", None)
+    assert rests.left("ml", "a") == 5
+    rests.failed("ml", "a", None)
+    assert rests.left("ml", "a") == 10
     now[0] = 7.0
-    assert rests.left("a") == 3
-    assert rests.left("b") == 0
+    assert rests.left("ml", "a") == 3
+    assert rests.left("ml", "b") == 0
     for _ in range(20):
-        rests.failed("a", None)
-    assert rests.left("a") == 300
-    rests.failed("a", 1800.0)
-    assert rests.left("a") == 1800
-    rests.failed("a", 1e9)
-    assert rests.left("a") == 3600, "however much it asks for"
-    rests.answered("a")
-    assert rests.left("a") == 0
+        rests.failed("ml", "a", None)
+    assert rests.left("ml", "a") == 300
+    rests.failed("ml", "a", 1800.0)
+    assert rests.left("ml", "a") == 1800
+    rests.failed("ml", "a", 1e9)
+    assert rests.left("ml", "a") == 3600, "however much it asks for"
+    rests.answered("ml", "a")
+    assert rests.left("ml", "a") == 0
+
+
+def test_what_one_namespace_finds_out_holds_for_no_other() -> None:
+    """It may be its own doing, as where names that never resolve take its turns with the resolver."""
+    rests = Rests(lambda: 0.0)
+    rests.failed("ml", "a", None)
+    assert (rests.left("ml", "a"), rests.left("web", "a")) == (5, 0)
+    rests.answered("web", "a")
+    assert rests.left("ml", "a") == 5
 
 
 def test_what_is_known_of_addresses_is_bounded() -> None:
     """The ones that failed longest ago are forgotten."""
     rests = Rests(lambda: 0.0)
     for number in range(3000):
-        rests.failed(str(number), None)
-    assert rests.left("0") == 0
-    assert rests.left("2999") == 5
+        rests.failed("ml", str(number), None)
+    assert rests.left("ml", "0") == 0
+    assert rests.left("ml", "2999") == 5
 
 
 def test_a_place_is_handed_on_to_who_waits() -> None:

@@ -278,6 +278,18 @@ def test_a_dead_address_is_hardly_called(desk: Desk) -> None:
     assert len(desk.tries) <= 100
 
 
+def test_what_fails_for_one_namespace_keeps_no_other_waiting(desk: Desk) -> None:
+    """They share a receiver; the first one's deliveries never come there, the other one's do."""
+    others = Subject("GPUInstance", "web", "api", "u-2")
+    desk.answer = lambda _, letter: Outcome(Result.UNREACHABLE, "not in time") if letter == "a" else DELIVERED
+    desk.carry("a")
+    desk.wait(60)
+    began = desk.loop.time()
+    desk.carry("b", subject=others)
+    desk.wait(1)
+    assert [it.letter for it in desk.tries if it.at >= began] == ["b"]
+
+
 def test_each_try_is_counted_by_its_result(desk: Desk) -> None:
     """For the metric."""
     answers = [DELIVERED, BROKEN]

@@ -145,6 +145,29 @@ def test_paid_is_said_in_as_many_words(fields: dict[str, object], is_paid: bool)
     assert OrderAnswer.model_validate(ORDER | fields).to_order().paid is is_paid
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_void"),
+    [
+        ({}, False),
+        ({"status": "Unpaid"}, False),
+        ({"invoicestatus": "not paid"}, False),
+        ({"status": "Paid"}, False),
+        ({"status": "Draft"}, True),
+        ({"status": "Active", "invoicestatus": "Cancelled"}, True),
+        ({"status": "refunded"}, True),
+    ],
+)
+def test_an_invoice_that_is_none_yet_or_no_more_is_told(fields: dict[str, object], is_void: bool) -> None:
+    """Its sum says nothing about what is to be paid."""
+    assert OrderAnswer.model_validate(ORDER | fields).to_order().is_void is is_void
+
+
+def test_an_order_may_have_no_invoice_yet() -> None:
+    """No id, or one of zeros, is none."""
+    for number, known in ((416, True), ("0", False), (0, False), ("", False), (None, False)):
+        assert OrderAnswer.model_validate(ORDER | {"invoiceid": number}).to_order().has_invoice is known
+
+
 EXISTENCE = [
     (ORDER, True),
     ({"invoiceid": "416"}, True),

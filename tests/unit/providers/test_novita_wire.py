@@ -82,13 +82,15 @@ def test_a_full_answer() -> None:
         ("onDemand", "1", "-1", None),
         ("onDemand", None, "35000", None),
         ("onDemand", "1", "cheap", None),
+        ("onDemand", "1", "0.35", None),
+        ("onDemand", "1", "35000.0", "0.35"),
         ("spot", "1", "35000", None),
         ("monthly", "1", "35000", None),
         ("", "1", "35000", None),
     ],
 )
 def test_the_price_of_a_machine(mode: str, gpus: object, raw: object, price: str | None) -> None:
-    """Of one GPU, in its unit. Which price is meant is known for a machine that is paid by the hour only."""
+    """Of one GPU, in whole units. Which price is meant is known for a machine that is paid by the hour only."""
     expected = Decimal(price) if price is not None else None
     assert parse(billingMode=mode, gpuNum=gpus, instancePrice=raw).hourly_price == expected
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
@@ -12,8 +14,8 @@ from gpuinstance.core.model import MachineState, Sizes
 from gpuinstance.core.upgrade.decision import UpgradeNeed
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
 from tests.materials import NOW, ago, operation
-from tests.unit.upgrade.table import Answer, asks, does, fails, holds, judge, rows, stalls, waits
-from tests.upgrade_builders import BIG, PAID, SMALL, THEIRS, UpgradeBuilder, look, renting, server, upgrade
+from tests.unit.upgrade.table import Answer, asks, cancels, does, fails, holds, judge, rows, stalls, waits
+from tests.upgrade_builders import BIG, OURS, PAID, SMALL, THEIRS, UpgradeBuilder, look, renting, server, upgrade
 
 ACCEPTED, REFUSED = CallPhase.ACCEPTED, CallPhase.REFUSED
 APPLY = ApplyUpgrade("m-1", None)
@@ -24,6 +26,41 @@ STOPPING = operation(OperationType.STOP, OperationPhase.MONITORING)
 def sent(seconds: float, phase: CallPhase = CallPhase.INITIATED, **more: object) -> UpgradeBuilder:
     """Return an upgrade whose apply call was sent so many seconds ago."""
     return upgrade().applying(phase, began=ago(seconds=seconds), **more)
+
+
+GRATIS = upgrade().awaiting_payment(total="0.00").with_status(paid_at=ago(minutes=9), phase=UpgradePhase.APPLYING)
+"""Settled at once, because there was nothing to be paid."""
+CLOSELY: dict[str, Any] = {"fresh": True, "order": OURS}
+
+
+@rows(
+    (
+        "what was of nothing is to be paid now: a person is asked, and nothing is applied",
+        look(GRATIS, server(), **CLOSELY),
+        holds(Reason.PAYMENT_UNCONFIRMED, phase=UpgradePhase.APPLYING).saying("416 was of nothing and is of 4 USD now"),
+    ),
+    ("a person has paid it", look(GRATIS.confirming_invoice(), server(), **CLOSELY), does(APPLY, Reason.APPLYING)),
+    ("the provider says that it is paid", look(GRATIS, server(), **FREE), does(APPLY, Reason.APPLYING)),
+    (
+        "it is of nothing still",
+        look(GRATIS, server(), fresh=True, order=replace(OURS, total=Decimal(0))),
+        does(APPLY, Reason.APPLYING),
+    ),
+    (
+        "it is above the limit",
+        look(GRATIS.limited_to("3"), server(), **CLOSELY),
+        fails(Reason.PRICE_ABOVE_LIMIT).saying("416 stays open at the provider: do not pay it"),
+    ),
+    ("nobody wants it at that price", look(GRATIS.cancelled(), server(), **CLOSELY), cancels().saying("do not pay it")),
+    (
+        "nobody has paid it in time",
+        look(GRATIS.with_status(payment_deadline=NOW), server(), **CLOSELY),
+        fails(Reason.PAYMENT_TIMED_OUT).saying("do not pay it"),
+    ),
+)
+def test_what_is_no_longer_free_is_not_applied(given: UpgradeSnapshot, answer: Answer) -> None:
+    """An invoice of nothing is no payment of the sum that it is raised to afterwards."""
+    judge(given, answer.by("apply_when_paid"))
 
 
 @rows(

@@ -125,6 +125,19 @@ async def test_an_older_upgrade_than_the_noted_one_counts_no_more() -> None:
     assert await counted(budgets) == NEW
 
 
+@pytest.mark.parametrize(("hours", "amount"), [(3, OLD), (2, OLD), (1, NEW)])
+async def test_what_is_gone_was_noted_all_the_same(hours: int, amount: Decimal) -> None:
+    """The last upgrade that was noted has been deleted: an older one that failed does not count again for that."""
+    world, budgets = limited("1")
+    status = (await world.look(upgrade())).decision.status
+    world.show(
+        _with(upgrade(), status.model_copy(update=FAILED | {"applied_at": NOW, "completed_at": ago(hours=hours)}))
+    )
+    world.show(_recording(upgraded_by="gone-uid", last_upgrade_ended_at=ago(hours=2)))
+    budgets.pass_over(Key.of(stored(upgrade())))
+    assert await counted(budgets) == amount
+
+
 async def test_an_upgrade_of_what_was_stopped_since_counts_nothing() -> None:
     """A machine that is down is not billed, whatever it became; before it starts its price is asked."""
     world, budgets = limited("1")

@@ -397,6 +397,25 @@ def test_what_failed_is_shown_until_it_is_noted() -> None:
     assert names == [("first", True), ("second", False)]
 
 
+def test_what_ended_before_the_last_one_that_was_noted_tells_nothing() -> None:
+    """That one may be gone by now; one that ended after it comes first all the same."""
+    earlier, later = ago(minutes=5), NOW + timedelta(minutes=5)
+    here = renting().build()
+    recorded = here.status.instance
+    assert recorded is not None
+    noted = {"upgraded_by": "gone-uid", "last_upgrade_ended_at": NOW}
+    status = here.status.model_copy(update={"instance": recorded.model_copy(update=noted)})
+    here = here.model_copy(update={"status": status})
+    for of in (FAILED.with_status(target=PRICED), FIRST.kept().with_status(**SUCCEEDED)):
+        for end, expected in ((earlier, None), (NOW, None), (later, "first")):
+            known = Known()
+            body = stored(of.with_status(completed_at=end))
+            known.see(Key.of(body), body)
+            found = upgrade_of(known, here)
+            assert (found and found.name) == expected
+            assert found is None or found.ended_at == end
+
+
 def test_an_upgrade_of_another_machine_or_object_is_none_of_its_business() -> None:
     """The uid and the machine's id have to fit, not the name alone."""
     known = Known()

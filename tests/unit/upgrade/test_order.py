@@ -123,6 +123,41 @@ def test_nobody_is_asked_to_pay_nothing() -> None:
     judge(given, waits(Reason.PAID, status=is_noted).by("find_order"))
 
 
+UNBILLED = replace(OURS, invoice_id="0", total=Decimal("0.00"))
+
+
+@rows(
+    (
+        "an order is shown before its invoice is made",
+        look(sent(5, ACCEPTED), server(), order=UNBILLED),
+        waits(Reason.ORDERING, status=lambda it: it.order is None and it.paid_at is None).saying("no invoice yet"),
+    ),
+    (
+        "also where the call got no answer",
+        look(sent(120), server(), order=UNBILLED),
+        waits(Reason.ORDERING, status=lambda it: it.call.attempt == 1),
+    ),
+    (
+        "no invoice comes up in all the time that a step may take",
+        look(sent(1800, ACCEPTED), server(), order=UNBILLED),
+        fails(Reason.ORDER_NOT_SHOWN).saying("order 98 without an invoice"),
+    ),
+    (
+        "it is paid in as many words all the same",
+        look(sent(5, ACCEPTED), server(), order=replace(UNBILLED, paid=True)),
+        holds(Reason.AWAITING_PAYMENT, status=lambda it: it.order.id == "98"),
+    ),
+    (
+        "a draft is noted, and is not free",
+        look(sent(5, ACCEPTED), server(), order=replace(OURS, total=Decimal(0), is_void=True)),
+        holds(Reason.AWAITING_PAYMENT, status=lambda it: it.order.total == "0" and it.paid_at is None),
+    ),
+)
+def test_an_order_is_taken_down_with_its_invoice(given: UpgradeSnapshot, answer: Answer) -> None:
+    """Before there is an invoice, a sum of 0 says nothing about what is to be paid, and 0 is the id of none."""
+    judge(given, answer.by("find_order"))
+
+
 def test_a_price_step_is_checked_again_on_the_invoice() -> None:
     """What the price list did not tell, the invoice does: above the limit nothing is waited for."""
     given = look(upgrade().limited_to("5").awaiting_payment(), server(), order=replace(OURS, total=Decimal(6)))

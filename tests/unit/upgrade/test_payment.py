@@ -22,6 +22,8 @@ OVERDUE = upgrade().awaiting_payment(since=ago(hours=72))
 COSTLY = replace(OURS, total=Decimal("4.01"))
 NAMELESS = replace(OURS, total=None)
 FREE = replace(OURS, total=Decimal("0.00"))
+DRAFT = replace(FREE, is_void=True)
+UNBILLED = replace(FREE, invoice_id="0")
 
 
 def is_paid(status: object) -> bool:
@@ -47,14 +49,24 @@ def is_paid(status: object) -> bool:
         waits(Reason.PAID, phase=UpgradePhase.APPLYING, status=is_paid).saying("416 is of 0 USD: nothing is to be"),
     ),
     (
-        "also when such an order is no longer shown",
+        "that such an order is gone proves as little as of any other",
         look(upgrade().awaiting_payment(total="0.00"), server(), order=False),
-        waits(Reason.PAID, status=is_paid),
+        holds(Reason.PAYMENT_UNCONFIRMED).saying("proves no payment"),
+    ),
+    (
+        "a draft of nothing may be of something tomorrow",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=DRAFT),
+        holds(Reason.AWAITING_PAYMENT),
+    ),
+    (
+        "an order without an invoice owes nothing yet",
+        look(upgrade().awaiting_payment(total="0.00"), server(), order=UNBILLED),
+        holds(Reason.AWAITING_PAYMENT),
     ),
     (
         "what has become of the invoice since is what counts",
         look(upgrade().awaiting_payment(total="0.00"), server(), order=OURS),
-        holds(Reason.AWAITING_PAYMENT),
+        holds(Reason.AWAITING_PAYMENT).saying("pay invoice 416 of 4.00 USD"),
     ),
     (
         "another order than ours is not free because ours is",

@@ -9,6 +9,7 @@ import pytest
 from gpuinstance.api.crd import UPGRADE_COLUMNS
 from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.upgrade.decide import decide_upgrade
+from tests.materials import ago
 from tests.upgrade_builders import OURS, UpgradeBuilder, direct, look, server, upgrade
 
 
@@ -36,6 +37,14 @@ def test_it_is_told_from_the_first_look_on(target: dict[str, Any], words: str) -
 def test_a_plan_is_called_by_its_name_once_that_is_known() -> None:
     """As the provider sells it."""
     assert _told(upgrade().awaiting_payment(), server(), order=OURS) == "Big"
+
+
+def test_what_ended_before_there_was_such_a_column_is_told_afterwards() -> None:
+    """An older version has left nothing there; once it is told, nothing more is written."""
+    of = upgrade().awaiting_payment().with_status(completed_at=ago(hours=1), target_summary=None)
+    assert _told(of, server(), order=OURS) == "Big"
+    at = look(of.with_status(target_summary="Big"), server(), order=OURS)
+    assert decide_upgrade(at).status is at.status
 
 
 def test_kubectl_shows_it() -> None:

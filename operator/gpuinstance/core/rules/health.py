@@ -234,7 +234,7 @@ def settled(s: Snapshot) -> Decision:
         " and every required endpoint answers" if checked else "; nothing is checked"
     )
     verdict = Verdict(
-        Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY, synced=_synced(s)
+        Phase.READY, ConditionStatus.TRUE, Reason.READY, message, outcome=Outcome.READY, synced=told_upgrade(s)
     )
     applied = s.status.applied.model_copy(update={"power_state": PowerState.RUNNING})
     started = {} if s.status.started_at and (before or s.was_ready) else {"started_at": s.now}
@@ -266,7 +266,8 @@ def _noted_image(s: Snapshot, machine: Machine) -> dict[str, Any]:
     return {"instance": recorded.model_copy(update={"image": machine.image})}
 
 
-def _synced(s: Snapshot) -> tuple[ConditionStatus, Reason, str] | None:
+def told_upgrade(s: Snapshot) -> tuple[ConditionStatus, Reason, str] | None:
+    """Return what condition Synced says of a machine that an upgrade has changed; None for any other."""
     recorded = s.status.instance
     if recorded is None or recorded.upgraded_by is None:
         return None

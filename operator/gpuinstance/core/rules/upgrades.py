@@ -6,16 +6,19 @@ corrected nor a change to be applied; it is noted in the status, and said in con
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.status import InstanceStatus
-from gpuinstance.api.words import Phase
+from gpuinstance.api.upgrade_status import MachineShape
+from gpuinstance.api.words import ConditionType, Outcome, Phase
+from gpuinstance.core.conditions import Verdict, write
 from gpuinstance.core.decision import Decision
 from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.rules.answers import wait
 from gpuinstance.core.rules.expiry import goes_now
+from gpuinstance.core.rules.health import told_upgrade
 from gpuinstance.core.snapshot import FoundUpgrade, Snapshot
 from gpuinstance.core.upgrade.target import is_as_before, is_resized_to, shape_of
 
@@ -45,6 +48,7 @@ def take_note_of_upgrade(s: Snapshot) -> Decision | None:
     instance = recorded.model_copy(
         update={
             "upgraded_by": upgrade.uid,
+            "last_upgrade_ended_at": _last_end(upgrade, recorded),
             "image": None,
             "product_id": machine.product_id or recorded.product_id,
             "product_name": machine.product_name or recorded.product_name,
@@ -62,23 +66,55 @@ def take_note_of_upgrade(s: Snapshot) -> Decision | None:
     return wait(s, Phase.RUNNING, Reason.UPGRADING, message, **changes)
 
 
-def _note_price(s: Snapshot, upgrade: FoundUpgrade, recorded: InstanceStatus, machine: Machine) -> Decision:
-    """After a failure only the machine tells which of two prices it has; where it is something else, nobody knows."""
+def _last_end(upgrade: FoundUpgrade, recorded: InstanceStatus) -> datetime | None:
+    return max((it for it in (upgrade.ended_at, recorded.last_upgrade_ended_at) if it is not None), default=None)
+
+
+def _note_price(s: Snapshot, upgrade: FoundUpgrade, recorded: InstanceStatus, machine: Machine) -> Decision | None:
+    """After a failure only the machine tells which of two prices it has; where it is something else, nobody knows.
+
+    Where it shows too little to tell, nothing is noted: as long as that is so, the dearer price counts in a budget.
+    """
+    assert upgrade.failed_between is not None
+    if not _tells(*upgrade.failed_between, machine, recorded):
+        return None
     shown = shape_of(machine)
     product, mode = shown.product_id or recorded.product_id, shown.billing_mode or recorded.billing_mode
     price = _price_after_failure(upgrade, machine, recorded)
     instance = recorded.model_copy(
         update={
             "priced_by": upgrade.uid,
+            "last_upgrade_ended_at": _last_end(upgrade, recorded),
             "product_id": product,
             "product_name": shown.product_name or recorded.product_name,
             "billing_mode": mode,
             "hourly_price": price,
         }
     )
+    ready = s.status.condition(ConditionType.READY)
+    if ready is not None and s.was_ready and s.status.observed_generation == s.generation:
+        # Nothing is done to a machine that serves, and nobody needs to hear of it.
+        verdict = Verdict(
+            Phase.READY,
+            ready.status,
+            Reason(ready.reason),
+            ready.message,
+            outcome=Outcome.READY,
+            synced=told_upgrade(s),
+        )
+        return Decision(status=write(s, verdict, instance=instance), requeue_after=timedelta())
     cost = f"costs {price} USD/h" if price is not None else "costs what nobody knows"
     message = f"InstanceUpgrade {upgrade.name} has failed, and machine {machine.id} {cost} as it is now"
     return wait(s, Phase.RUNNING, Reason.UPGRADING, message, after=timedelta(), instance=instance)
+
+
+def _tells(before: MachineShape, target: MachineShape, machine: Machine, recorded: InstanceStatus) -> bool:
+    """False for a machine that shows nothing else than it was, but not all of that either."""
+    if target.billing_mode is not None:
+        return machine.billing_mode is not None
+    if machine.product_id not in ("", recorded.product_id) or not is_as_before(machine, before):
+        return True
+    return is_resized_to(machine, before, before)
 
 
 def _price_after_failure(upgrade: FoundUpgrade, machine: Machine, recorded: InstanceStatus) -> str | None:
@@ -90,4 +126,10 @@ def _price_after_failure(upgrade: FoundUpgrade, machine: Machine, recorded: Inst
     if is_resized_to(machine, target, before):
         return upgrade.hourly_price
     same_plan = machine.product_id in ("", recorded.product_id)
-    return recorded.hourly_price if same_plan and is_as_before(machine, before) else None
+    if (
+        recorded.upgraded_by is not None
+        and same_plan
+        and recorded.product_id not in (before.product_id, target.product_id)
+    ):
+        return recorded.hourly_price  # A later upgrade has made that of it, and its price was noted.
+    return recorded.hourly_price if same_plan and is_resized_to(machine, before, before) else None

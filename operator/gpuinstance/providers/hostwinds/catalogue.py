@@ -117,9 +117,12 @@ class OrderAnswer(Wire):
     @property
     def is_paid(self) -> bool:
         """True only where a field says so in as many words and no other contradicts."""
-        statuses = {self.status.strip().lower(), self.invoice_status.strip().lower()}
-        mark = self.paid.strip().lower()
-        return ("paid" in statuses or mark in _YES) and not (statuses & _UNPAID or mark in _NO)
+        mark, statuses = self.paid.strip().lower(), self._statuses
+        return ("paid" in statuses or mark in _YES) and not (statuses & (_UNPAID | _VOID) or mark in _NO)
+
+    @property
+    def _statuses(self) -> frozenset[str]:
+        return frozenset({self.status.strip().lower(), self.invoice_status.strip().lower()})
 
     def to_order(self) -> UpgradeOrder:
         """Return the order in the operator's words."""
@@ -130,9 +133,12 @@ class OrderAnswer(Wire):
             total=self.total,
             due_date=excerpt(self.duedate),
             paid=self.is_paid,
+            is_void=bool(self._statuses & _VOID),
         )
 
 
 _YES = frozenset({"1", "true", "yes", "paid"})
 _NO = frozenset({"0", "false", "no", "unpaid"})
-_UNPAID = frozenset({"unpaid", "not paid", "overdue", "cancelled", "canceled", "refunded", "draft"})
+_UNPAID = frozenset({"unpaid", "not paid", "overdue"})
+_VOID = frozenset({"cancelled", "canceled", "refunded", "draft"})
+"""An invoice of these is none that is to be paid as it stands, so that its total says nothing."""

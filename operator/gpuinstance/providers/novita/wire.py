@@ -98,9 +98,10 @@ class MachineAnswer(Wire):
         """Return the price in USD, of all GPUs; it is shown for one.
 
         Not in every answer, and not documented: what it means for a spot machine, or for one that is paid by the
-        month, nobody says.
+        month, nobody says. Prices are whole numbers of a small unit: a fraction would be one of another unit.
         """
-        gpus, price = whole(self.gpu_num), usd(self.instance_price)
+        gpus, figure = whole(self.gpu_num), self.instance_price
+        price = usd(figure) if figure is not None and figure == figure.to_integral_value() else None
         on_demand = BILLING_MODES.get(self.billing_mode.lower()) is BillingMode.ON_DEMAND
         return price * gpus if on_demand and gpus and price is not None and price > 0 else None
 

@@ -15,7 +15,7 @@ from gpuinstance.core.model import Machine, MachineState
 from gpuinstance.core.upgrade import calls
 from gpuinstance.core.upgrade.answers import fail, need, wait
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
-from gpuinstance.core.upgrade.rules.payment import stop_at_foreign_order
+from gpuinstance.core.upgrade.rules.payment import stop_at_foreign_order, stop_at_new_charge
 from gpuinstance.core.upgrade.rules.ready import not_ready_for_change
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
 from gpuinstance.core.upgrade.target import runs_as, shape_of
@@ -32,12 +32,12 @@ def apply_when_paid(s: UpgradeSnapshot) -> UpgradeDecision | None:
 
 
 def _look_closely(s: UpgradeSnapshot) -> UpgradeDecision | None:
-    """Nothing is applied on an old picture, nor on somebody else's order."""
+    """Nothing is applied on an old picture, nor on somebody else's order, nor on one that costs something since."""
     if s.fresh is None:
         return need(s, UpgradeNeed.MACHINE)
     if s.order is None:
         return need(s, UpgradeNeed.ORDER)
-    return stop_at_foreign_order(s)
+    return stop_at_foreign_order(s) or stop_at_new_charge(s)
 
 
 def _apply(s: UpgradeSnapshot, machine: Machine) -> UpgradeDecision:

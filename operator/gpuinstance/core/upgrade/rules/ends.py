@@ -13,7 +13,7 @@ from gpuinstance.core.snapshot import Blind
 from gpuinstance.core.upgrade.answers import fail, need, stall, wait
 from gpuinstance.core.upgrade.decision import UpgradeDecision, UpgradeNeed
 from gpuinstance.core.upgrade.snapshot import UpgradeSnapshot
-from gpuinstance.core.upgrade.target import shape_of
+from gpuinstance.core.upgrade.target import shape_of, summary_of
 
 
 def keep_the_end(s: UpgradeSnapshot) -> UpgradeDecision | None:
@@ -31,11 +31,16 @@ def keep_the_end(s: UpgradeSnapshot) -> UpgradeDecision | None:
 
 
 def _seen_again(s: UpgradeSnapshot) -> InstanceUpgradeStatus:
-    """Return the status with the generation that was seen, should the spec have changed after the end."""
-    if s.status.observed_generation == s.generation:
+    """Return the status with the generation that was seen, should the spec have changed after the end.
+
+    An older version has left no summary of the target, which is shown in a column.
+    """
+    summary = s.status.target_summary or summary_of(s.spec.target, s.status.target)
+    if s.status.observed_generation == s.generation and s.status.target_summary == summary:
         return s.status
     conditions = [c.model_copy(update={"observed_generation": s.generation}) for c in s.status.conditions]
-    return s.status.model_copy(update={"observed_generation": s.generation, "conditions": conditions})
+    seen = {"observed_generation": s.generation, "conditions": conditions, "target_summary": summary}
+    return s.status.model_copy(update=seen)
 
 
 def release_when_deleted(s: UpgradeSnapshot) -> UpgradeDecision | None:

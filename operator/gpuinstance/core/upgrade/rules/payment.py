@@ -10,7 +10,7 @@ from typing import Any
 
 from gpuinstance.api.reasons import Reason
 from gpuinstance.api.upgrade_status import OrderStatus, UpgradeCall
-from gpuinstance.api.upgrade_words import CallPhase, CallType, UpgradePhase
+from gpuinstance.api.upgrade_words import CallPhase, CallType, UpgradeOutcome, UpgradePhase
 from gpuinstance.core.decision import OrderUpgrade
 from gpuinstance.core.model import Machine, MachineState, UpgradeOrder
 from gpuinstance.core.pricing import money
@@ -51,7 +51,7 @@ def find_order(s: UpgradeSnapshot) -> UpgradeDecision | None:
     if call.phase is CallPhase.REFUSED:
         return foreign_order(s, _ORDERING) if seen is not None else _order_again(s, call, machine)
     if seen is not None:
-        return _take_down(s, call, seen)
+        return _take_down(s, call, seen) if seen.has_invoice or seen.paid else _await_invoice(s, call, seen)
     if s.order.asked_at < call.started_at + s.limits.settle:
         return wait(s, _ORDERING, Reason.ORDERING, "looking for the order and its invoice")
     if call.phase is CallPhase.INITIATED:
@@ -59,6 +59,15 @@ def find_order(s: UpgradeSnapshot) -> UpgradeDecision | None:
     if s.now < call.started_at + s.limits.resize_timeout:
         return wait(s, _ORDERING, Reason.ORDERING, "the provider has taken the order and does not show it yet")
     message = "the provider has taken an order and never showed it: look for an invoice in its portal"
+    return fail(s, Reason.ORDER_NOT_SHOWN, message)
+
+
+def _await_invoice(s: UpgradeSnapshot, call: UpgradeCall, seen: UpgradeOrder) -> UpgradeDecision:
+    """Without its invoice nobody could pay it, and its sum is that of no invoice."""
+    if s.now < call.started_at + s.limits.resize_timeout:
+        message = f"order {seen.id} has no invoice yet: waiting until the provider shows it"
+        return wait(s, _ORDERING, Reason.ORDERING, message)
+    message = f"the provider shows order {seen.id} without an invoice: look for it in its portal, and do not pay it"
     return fail(s, Reason.ORDER_NOT_SHOWN, message)
 
 
@@ -71,7 +80,7 @@ def _take_down(s: UpgradeSnapshot, call: UpgradeCall, seen: UpgradeOrder) -> Upg
         due_date=seen.due_date or None,
     )
     changes = {"order": order, "ordered_at": s.now, "call": calls.accept(call, s)}
-    return _free(s, order, seen, changes) or await_person(s, order, changes)
+    return _free(s, order, seen, changes) or await_person(s, order, seen, changes)
 
 
 def _order_again(s: UpgradeSnapshot, call: UpgradeCall, machine: Machine) -> UpgradeDecision:
@@ -105,7 +114,7 @@ def await_payment(s: UpgradeSnapshot) -> UpgradeDecision | None:
         return _paid(s, order, by="spec.payment.confirmedInvoiceID")
     if (refusal := _above_limit(s, order, seen)) is not None:
         return refusal
-    if (settled := _settled(s, order, seen)) is not None:
+    if (settled := _settled(s, order, seen) if seen is not None else None) is not None:
         return settled
     if status.payment_deadline is not None and s.now >= status.payment_deadline:
         message = f"no payment of invoice {order.invoice_id} is known after spec.payment.timeout"
@@ -119,7 +128,7 @@ def await_payment(s: UpgradeSnapshot) -> UpgradeDecision | None:
             "is paid, set spec.payment.confirmedInvoiceID to it, else spec.cancel to true"
         )
         return hold(s, _AWAITING, Reason.PAYMENT_UNCONFIRMED, message)
-    return await_person(s, order, {})
+    return await_person(s, order, seen, {})
 
 
 def stop_at_foreign_order(s: UpgradeSnapshot, *, paid: bool = False) -> UpgradeDecision | None:
@@ -137,27 +146,52 @@ def _paid(s: UpgradeSnapshot, order: OrderStatus, *, by: str) -> UpgradeDecision
     return wait(s, UpgradePhase.APPLYING, Reason.PAID, message, after=timedelta(), paid_at=s.now)
 
 
-def _settled(s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder | None) -> UpgradeDecision | None:
+def stop_at_new_charge(s: UpgradeSnapshot) -> UpgradeDecision | None:
+    """What was settled because it was of nothing, and is to be paid by now: nothing is applied before it is paid."""
+    order, seen = s.status.order, s.order.order if s.order is not None else None
+    if order is None or seen is None or seen.paid or not seen.total or not _was_of_nothing(order):
+        return None
+    if s.spec.payment.confirmed_invoice_id == order.invoice_id:
+        return None
+    message = f"invoice {order.invoice_id} was of nothing and is of {money(seen.total)} now"
+    left = f"{message}; order {order.id} with invoice {order.invoice_id} stays open at the provider: do not pay it"
+    cap, deadline = s.spec.payment.max_total, s.status.payment_deadline
+    if s.spec.cancel:
+        return fail(s, Reason.CANCELLED, left, phase=UpgradePhase.CANCELLED, outcome=UpgradeOutcome.CANCELLED)
+    if cap is not None and seen.total > cap:
+        return fail(s, Reason.PRICE_ABOVE_LIMIT, left)
+    if deadline is not None and s.now >= deadline:
+        return fail(s, Reason.PAYMENT_TIMED_OUT, left)
+    ways = f'pay it and set spec.payment.confirmedInvoiceID to "{order.invoice_id}", or spec.cancel to true'
+    return hold(s, UpgradePhase.APPLYING, Reason.PAYMENT_UNCONFIRMED, f"{message}: {ways}")
+
+
+def _was_of_nothing(order: OrderStatus) -> bool:
+    return order.total is not None and not Decimal(order.total)
+
+
+def _settled(s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder) -> UpgradeDecision | None:
     """The provider says that it is paid, or that nothing is to be paid."""
-    return _paid(s, order, by="the provider") if seen is not None and seen.paid else _free(s, order, seen)
+    return _paid(s, order, by="the provider") if seen.paid else _free(s, order, seen)
 
 
 def _free(
-    s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder | None, changes: dict[str, Any] | None = None
+    s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder, changes: dict[str, Any] | None = None
 ) -> UpgradeDecision | None:
-    """An invoice of nothing, as for a smaller plan, is nothing that anybody could pay."""
-    known = Decimal(order.total) if order.total is not None else None
-    total = seen.total if seen is not None and seen.total is not None else known
-    if total is None or total > 0:
+    """An invoice of nothing, as for a smaller plan, is nothing that anybody could pay; not before there is one."""
+    if seen.total is None or seen.total > 0 or seen.is_void or not seen.has_invoice:
         return None
-    message = f"invoice {order.invoice_id} is of {money(total)}: nothing is to be paid"
+    message = f"invoice {order.invoice_id} is of {money(seen.total)}: nothing is to be paid"
     return wait(s, UpgradePhase.APPLYING, Reason.PAID, message, after=timedelta(), paid_at=s.now, **(changes or {}))
 
 
-def await_person(s: UpgradeSnapshot, order: OrderStatus, changes: dict[str, Any]) -> UpgradeDecision:
+def await_person(
+    s: UpgradeSnapshot, order: OrderStatus, seen: UpgradeOrder, changes: dict[str, Any]
+) -> UpgradeDecision:
     """Say what is to be paid, and by which word the operator learns of it."""
+    known = format(seen.total, "f") if seen.total is not None else order.total
     due = f", due {order.due_date}," if order.due_date else ""
-    total = f"{order.total} USD" if order.total is not None else "an unknown sum"
+    total = f"{known} USD" if known is not None else "an unknown sum"
     message = (
         f"pay invoice {order.invoice_id} of {total}{due} at the provider; should the provider not show that it is "
         f'paid, then set spec.payment.confirmedInvoiceID to "{order.invoice_id}"'
