@@ -49,7 +49,7 @@ def test_a_life_is_told_in_order_and_leaves_nothing_behind(world: World, receive
     until(lambda: "pendingNotifications" not in world.status("trainer"), "the outbox is empty")
     writes = [write for write in world.writes_about("trainer") if write.resource == "gpuinstances/status"]
     assert len(writes) <= 8, "each patch that tells is the one that announces; what is delivered goes in one more"
-    endpoint = world.status("trainer")["endpoints"][0]["url"].rpartition("/")[2]
+    endpoint = world.status("trainer")["endpoints"][0]["url"].partition("//")[2]
     world.delete("trainer")
     assert receiver.types()[4:] == ["instance.deleted"]
     assert receiver.unverified == []

@@ -70,7 +70,7 @@ def test_it_is_found_beside_the_instances(api: Kubectl) -> None:
     api("create", "-f", "-", stdin=json.dumps(upgrade("found")))
     assert "instanceupgrade.gpuinstance.dev/found" in api("get", "gpu", "-o", "name").splitlines()
     heads = api("get", "iup/found").splitlines()[0].split()
-    assert heads == ["NAME", "PHASE", "INSTANCE", "PLAN", "INVOICE", "TOTAL", "OUTCOME", "AGE"]
+    assert heads == ["NAME", "PHASE", "INSTANCE", "TARGET", "INVOICE", "TOTAL", "OUTCOME", "AGE"]
     assert "Only this, or the provider's own word, counts as payment" in " ".join(
         api("explain", "iup.spec.payment.confirmedInvoiceID").split()
     )
