@@ -376,11 +376,12 @@ async def test_nothing_is_written_without_the_lease(world: World) -> None:
 
 async def test_a_round_has_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name server that never answers holds a pass for a bounded time."""
-    monkeypatch.setattr("gpuinstance.publishing.publisher.PATIENCE_SECONDS", 0.05)
     await world.publish()
     world.names.answers_at_all.clear()
-    await world.publish(MOVED)
-    reason, message = await world.trouble(MOVED, after=20)
+    with monkeypatch.context() as impatient:  # the other rounds have all the time that a busy machine takes
+        impatient.setattr("gpuinstance.publishing.publisher.PATIENCE_SECONDS", 0.05)
+        await world.publish(MOVED)
+        reason, message = await world.trouble(MOVED, after=20)
     assert (reason, "not done" in message) == (Reason.CONNECTION_NOT_PUBLISHED, True)
     assert world.secret("in")["sshPassword"] == PASSWORD
     world.names.answers_at_all.set()
