@@ -73,6 +73,11 @@ class Reconciler:
             del self._taken[key]  # it is back: by the leader of another shard, which looks after the object
         self.known.see(key, body)
 
+    def _note(self, key: Key, body: Body, *, was_known: bool) -> None:
+        """Take note of an answer, unless the watch has shown the object's end while it was on its way."""
+        if not was_known or self.known.last(key) is not None:
+            self.see(key, body)
+
     def forget(self, key: Key) -> None:
         """The object is gone from the cluster."""
         self._wake_relatives(key)
@@ -148,8 +153,9 @@ class Reconciler:
         kind = self.kinds[key.kind]
         body = self.known.get(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
+            was_known = self.known.last(key) is not None
             body = await self.kube.get_object(key)
-            self.see(key, body)
+            self._note(key, body, was_known=was_known)
         taken = self._taken.get(key)
         resource = kind.parse(body if taken is None else {**body, "status": taken})
         look = await kind.look(resource)
@@ -230,7 +236,7 @@ class Reconciler:
         if version_of(saved) == version_of(body):
             self._dropped[key] = patch
         self.metrics.wrote("status")
-        self.see(key, saved)
+        self._note(key, saved, was_known=True)
         self._tell(key, saved, old, new)
         self._post_saved(key, saved)
         self._wake_relatives(key)

@@ -36,3 +36,8 @@ def test_what_the_owner_has_written_since_is_believed() -> None:
     """Or the next owner would write what is long past, and could repeat what was done since."""
     assert shown(trainer(1, OLD), trainer(2, None), trainer(3, OLD))._taken == {}
     assert shown(trainer(1, OLD), trainer(2, None), trainer(3, OLD), trainer(4, NEW))._taken == {}
+
+
+def test_an_answer_from_before_it_was_taken_away_brings_nothing_back() -> None:
+    """The watch may be faster than the answer to the write before: what the answer shows is not true any more."""
+    assert shown(trainer(1, OLD), trainer(3, None), trainer(2, NEW))._taken == {KEY: OLD}
